@@ -1,0 +1,23 @@
+"""What happened to a run's state, append-only."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+from runs.models.run import Run
+
+
+class RunEvent(models.Model):
+    """One move. Rows are never changed or deleted while the run is there."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="events")
+    state = models.CharField(max_length=20)
+    at = models.DateTimeField(default=timezone.now)
+    reason = models.TextField(default="", blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.state}"

@@ -1,0 +1,45 @@
+"""Celery wakes workers; it never holds state. Owned with runs/execution/tasks.py."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+
+app = Celery("atelier")
+app.set_default()
+
+
+def broker() -> dict[str, object]:
+    """Redis when REDIS_URL is set, else a folder: a laptop needs no broker server."""
+    if settings.REDIS_URL:
+        return {"broker_url": settings.REDIS_URL}
+    folder = settings.HOME / "queue"
+    for name in ("messages", "control", "processed"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    return {
+        "broker_url": "filesystem://",
+        "broker_transport_options": {
+            "data_folder_in": str(folder / "messages"),
+            "data_folder_out": str(folder / "messages"),
+            "control_folder": str(folder / "control"),
+            "processed_folder": str(folder / "processed"),
+            "store_processed": False,
+            "polling_interval": 0.1,
+        },
+    }
+
+
+app.conf.update(
+    **broker(),
+    task_ignore_result=True,
+    task_default_queue="atelier",
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+)
+app.autodiscover_tasks(["runs.execution", "studio.environments", "studio.compute"])

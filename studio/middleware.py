@@ -1,0 +1,79 @@
+"""What every request passes: the API skips what only pages need, and errors become sentences once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from studio.errors import StudioError, Unauthenticated
+
+API = "/api/"
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+def api_error(error: StudioError) -> JsonResponse:
+    """The wire form of a refusal."""
+    response = JsonResponse({"error": error.as_dict()}, status=error.status)
+    if error.status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+class ApiFirst:
+    """Answer token requests under /api/ without sessions, CSRF, CSP and messages: they are the hot path.
+
+    A browser's session may call the API too; such a request (no Authorization header) takes the long way, so that
+    CSRF is checked for it.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(API) and "HTTP_AUTHORIZATION" in request.META:
+            return self.direct(request)
+        return self.get_response(request)
+
+    def direct(self, request: HttpRequest) -> HttpResponse:
+        """Resolve and call the view, as Django's own handler does, between two connection signals."""
+        from django.core import signals  # noqa: F401 - the handler around us sends them
+        from django.core.exceptions import BadRequest, RequestDataTooBig
+        from django.http import Http404
+        from django.urls import resolve
+
+        try:
+            match = resolve(request.path_info)
+            request.resolver_match = match
+            response = match.func(request, *match.args, **match.kwargs)
+        except StudioError as error:
+            response = api_error(error)
+        except Http404:
+            error_ = {"code": "not_found", "message": f"There is nothing at {request.path}.", "field": None}
+            response = JsonResponse({"error": error_}, status=404)
+        except (BadRequest, RequestDataTooBig) as error:
+            response = JsonResponse({"error": {"code": "invalid", "message": str(error), "field": None}}, status=400)
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+class Sentences:
+    """Translate a StudioError that a page's view raised; the API's JSON when the path is the API's."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Django calls this for what a view raised; anything but our own errors goes on as it was."""
+        if not isinstance(error, StudioError):
+            return None
+        if request.path_info.startswith(API):
+            return api_error(error)
+        if isinstance(error, Unauthenticated):
+            return redirect_to_login(request.get_full_path())
+        return render(request, "error.html", {"error": error}, status=error.status)

@@ -1,0 +1,55 @@
+"""Where the parts are joined."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("studio.workspace.urls")),
+    path("admin/", admin.site.urls),
+]
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """For supervisors and load balancers: the process answers and the database does."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return JsonResponse({"status": "ok"})
+
+
+urlpatterns.append(path("health", health, name="health"))
+
+
+def _failed(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"error": {"code": code, "message": message, "field": None}}, status=status)
+    return render(request, "error.html", {"error": {"status": status, "message": message}}, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A 404 in the words of the site."""
+    return _failed(
+        request,
+        404,
+        "not_found",
+        "There is nothing here that you can see. The address may be mistyped, or the thing deleted.",
+    )
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """A 500: our fault, said so."""
+    return _failed(
+        request,
+        500,
+        "internal",
+        "The server met an error of its own; its log says more. Nothing that it had confirmed before is lost.",
+    )
+
+
+handler404 = "studio.urls.not_found"
+handler500 = "studio.urls.broken"

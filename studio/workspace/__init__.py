@@ -1,0 +1,1 @@
+"""The workspace: its members and their roles, tokens, datastores, datasets and the model registry."""
