@@ -129,7 +129,8 @@ def database(url: str) -> dict[str, Any]:
     if parts.scheme == "sqlite":
         return {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": parts.path or str(HOME / "atelier.sqlite3"),
+            # Four slashes begin an absolute path, three a relative one, as elsewhere.
+            "NAME": parts.path[1:] or str(HOME / "atelier.sqlite3"),
             "OPTIONS": {
                 # WAL lets readers go on while one writes; IMMEDIATE takes the write lock at once, so that two
                 # writers wait for each other where they would fail half-way.
