@@ -1,0 +1,1 @@
+"""Fairness: measures by group, disparities between groups, intervals, and the dashboard dictionary."""
