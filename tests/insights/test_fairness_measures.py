@@ -128,7 +128,9 @@ def test_each_measure_equals_the_reference_overall_and_by_group(kind):
         assert np.allclose(ours.by_group[key], frame.by_group[key], rtol=1e-9, atol=1e-12), key
 
 
-rows = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 1.0]), st.integers(0, 2)), min_size=1, max_size=40)
+rows = st.lists(
+    st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.0, 1.0]), st.integers(0, 2)), min_size=1, max_size=40
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -144,7 +146,11 @@ def test_binary_measures_agree_on_any_rows_with_zero_where_nothing_is_defined(da
                 assert ours.by_group[key][int(group)] == pytest.approx(function(y[inside], p[inside]), abs=1e-9), key
 
 
-scores = st.lists(st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0, 0.25, 0.5, 0.75, 1]), st.integers(0, 1)), min_size=1, max_size=30)
+scores = st.lists(
+    st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0, 0.25, 0.5, 0.75, 1]), st.integers(0, 1)),
+    min_size=1,
+    max_size=30,
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -184,14 +190,24 @@ def test_true_negative_rate_parity_is_not_recall_parity():
     groups = np.array([0, 0, 1, 1, 0, 0, 1, 1])
     ours = grouped(BINARY, y, p, groups, 2)
     recall = disparity.value(disparity.disparity(BINARY, "true_positive_rate_difference"), ours.by_group, ours.overall)
-    specificity = disparity.value(disparity.disparity(BINARY, "true_negative_rate_difference"), ours.by_group, ours.overall)
+    specificity = disparity.value(
+        disparity.disparity(BINARY, "true_negative_rate_difference"), ours.by_group, ours.overall
+    )
     assert (float(recall), float(specificity)) == (0.0, 0.5)
 
 
 def test_bootstrap_of_counts_has_the_spread_of_fairlearns_bootstrap():
     y, p, groups = sample(BINARY, n=1000, k=2)
     ours = bootstrap.intervals(BINARY, y, p, groups, 2)
-    frame = MetricFrame(metrics={"s": fm.selection_rate}, y_true=y, y_pred=p, sensitive_features=groups, n_boot=300, ci_quantiles=[0.025, 0.975], random_state=1)
+    frame = MetricFrame(
+        metrics={"s": fm.selection_rate},
+        y_true=y,
+        y_pred=p,
+        sensitive_features=groups,
+        n_boot=300,
+        ci_quantiles=[0.025, 0.975],
+        random_state=1,
+    )
     low, high = (q["s"].to_numpy() for q in frame.by_group_ci)
     assert np.allclose(ours.by_group["selection_rate"][0], low, atol=0.015)
     assert np.allclose(ours.by_group["selection_rate"][1], high, atol=0.015)

@@ -56,9 +56,7 @@ def intervals(
         by_group, overall, draws = _draw_rows(prediction_type, y_true, y_pred, groups, n_groups, rng)
     tail = (1 - level) / 2 * 100
     between = (tail, 100 - tail)
-    spread = {
-        d.key: disparities.value(d, by_group, overall, method) for d in disparities.DISPARITIES[prediction_type]
-    }
+    spread = {d.key: disparities.value(d, by_group, overall, method) for d in disparities.DISPARITIES[prediction_type]}
     return Intervals(
         draws=draws,
         overall={k: _pair(np.percentile(v, between)) for k, v in overall.items()},

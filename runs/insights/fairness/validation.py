@@ -141,7 +141,9 @@ def _values_fit(kind: str, truth: np.ndarray, predicted: list[np.ndarray]) -> No
                 break
         raise Invalid(f"'{key}' must hold the two labels 0 and 1 (or -1 and 1) throughout.", field=key.split("[")[0])
     if kind == PROBABILITY:
-        _expect(set(np.unique(truth)) <= {0.0, 1.0}, "trueY", "must hold 0 and 1 only when predictions are probabilities")
+        _expect(
+            set(np.unique(truth)) <= {0.0, 1.0}, "trueY", "must hold 0 and 1 only when predictions are probabilities"
+        )
         for i, p in enumerate(predicted):
             _expect(bool((p >= 0).all() and (p <= 1).all()), f"predictedY[{i}]", "must hold probabilities from 0 to 1")
 
@@ -196,12 +198,20 @@ def _metrics(metrics: Any, kind: str, groups: list[tuple[str, int]], names: list
             at = f"{here}[{j}]"
             _expect(isinstance(cell, dict), at, "must be an object of metrics")
             for name, entry in cell.items():
-                _expect(name in known, f"{at}.{str(name)[:80]}", f"is no metric of {kind}; known are {', '.join(sorted(known))}")
+                _expect(
+                    name in known,
+                    f"{at}.{str(name)[:80]}",
+                    f"is no metric of {kind}; known are {', '.join(sorted(known))}",
+                )
                 _metric(entry, f"{at}.{name}", groups[i][1])
 
 
 def _metric(entry: Any, key: str, groups: int) -> None:
-    _expect(isinstance(entry, dict) and "global" in entry and "bins" in entry, key, "must be an object with 'global' and 'bins'")
+    _expect(
+        isinstance(entry, dict) and "global" in entry and "bins" in entry,
+        key,
+        "must be an object with 'global' and 'bins'",
+    )
     overall = entry["global"]
     fine = isinstance(overall, (int, float)) and not isinstance(overall, bool)
     _expect(fine and abs(overall) <= 1e300 and math.isfinite(overall), f"{key}.global", "must be a finite number")
