@@ -79,7 +79,7 @@ class Run(models.Model):
                 condition=models.Q(state__in=[s.value for s in State]), name="a run's state is a known one"
             ),
             models.CheckConstraint(
-                condition=models.Q(ended_at__isnull=True) | models.Q(state__in=[s.value for s in FINAL]),
+                condition=models.Q(ended_at__isnull=True) | models.Q(state__in=sorted(s.value for s in FINAL)),
                 name="only a final run has ended",
             ),
         ]
@@ -88,7 +88,7 @@ class Run(models.Model):
             models.Index(fields=["workspace", "-created_at", "-id"], name="runs_of_a_workspace"),
             models.Index(fields=["parent", "created_at", "id"], name="runs_of_a_parent"),
             models.Index(
-                fields=["created_at"], name="runs_not_final", condition=models.Q(state__in=[s.value for s in NOT_FINAL])
+                fields=["created_at"], name="runs_not_final", condition=models.Q(state__in=sorted(s.value for s in NOT_FINAL))
             ),
             models.Index(fields=["token_digest"], name="runs_by_token", condition=~models.Q(token_digest="")),
         ]

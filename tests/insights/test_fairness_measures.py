@@ -26,8 +26,14 @@ def balanced_rmse(y, p):
     return np.mean([np.sqrt(sk.mean_squared_error(y[y == c], p[y == c])) for c in (0, 1)])
 
 
-OVER = lambda y, p: np.mean(np.maximum(np.asarray(p) - np.asarray(y), 0))
-UNDER = lambda y, p: np.mean(np.maximum(np.asarray(y) - np.asarray(p), 0))
+def over(y, p):
+    return np.mean(np.maximum(np.asarray(p) - np.asarray(y), 0))
+
+
+def under(y, p):
+    return np.mean(np.maximum(np.asarray(y) - np.asarray(p), 0))
+
+
 ORACLE = {
     BINARY: {
         "accuracy_score": sk.accuracy_score,
@@ -39,8 +45,8 @@ ORACLE = {
         "fallout_rate": fm.false_positive_rate,
         "miss_rate": fm.false_negative_rate,
         "zero_one_loss": sk.zero_one_loss,
-        "overprediction": OVER,
-        "underprediction": UNDER,
+        "overprediction": over,
+        "underprediction": under,
         "selection_rate": fm.selection_rate,
     },
     PROBABILITY: {
@@ -50,8 +56,8 @@ ORACLE = {
         "root_mean_squared_error": sk.root_mean_squared_error,
         "balanced_root_mean_squared_error": both_classes(lambda y, p: balanced_rmse(np.asarray(y), np.asarray(p))),
         "mean_absolute_error": sk.mean_absolute_error,
-        "overprediction": OVER,
-        "underprediction": UNDER,
+        "overprediction": over,
+        "underprediction": under,
         "average": fm.mean_prediction,
     },
     REGRESSION: {
@@ -97,10 +103,10 @@ DERIVED = {
     "balanced_accuracy_score_group_min": fm.balanced_accuracy_score_group_min,
     "average_difference": fm.make_derived_metric(metric=fm.mean_prediction, transform="difference"),
     "average_ratio": fm.make_derived_metric(metric=fm.mean_prediction, transform="ratio"),
-    "overprediction_difference": fm.make_derived_metric(metric=OVER, transform="difference"),
-    "overprediction_ratio": fm.make_derived_metric(metric=OVER, transform="ratio"),
-    "underprediction_difference": fm.make_derived_metric(metric=UNDER, transform="difference"),
-    "underprediction_ratio": fm.make_derived_metric(metric=UNDER, transform="ratio"),
+    "overprediction_difference": fm.make_derived_metric(metric=over, transform="difference"),
+    "overprediction_ratio": fm.make_derived_metric(metric=over, transform="ratio"),
+    "underprediction_difference": fm.make_derived_metric(metric=under, transform="difference"),
+    "underprediction_ratio": fm.make_derived_metric(metric=under, transform="ratio"),
     "mean_absolute_error_difference": fm.make_derived_metric(metric=sk.mean_absolute_error, transform="difference"),
     "mean_absolute_error_ratio": fm.make_derived_metric(metric=sk.mean_absolute_error, transform="ratio"),
 }
