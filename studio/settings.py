@@ -190,6 +190,9 @@ WHITENOISE_USE_FINDERS = DEBUG or "pytest" in sys.modules
 # Uploads stream to the disk from the first byte; a form with a larger body than this is refused.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 
+# Limits that differ from the documented ones: ATELIER_LIMITS="snapshot_files=5000,tags=100"; runs/limits.py lists them.
+LIMITS = {name.strip(): int(most) for name, _, most in (word.partition("=") for word in words("ATELIER_LIMITS"))}
+
 # -- people -----------------------------------------------------------------------------------------------------------
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 
@@ -11,15 +14,27 @@ from runs.models.run import Run
 class Artifact(models.Model):
     """A path of the run and what it holds."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="artifacts")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="artifacts", db_index=False)
     path = models.TextField()
+    # The MD5 of the path: an index entry of PostgreSQL has at most 2,700 bytes, a path up to 20,000.
+    path_key = models.CharField(max_length=32, default="", editable=False)
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64, db_index=True)
     content_type = models.CharField(max_length=255, default="application/octet-stream")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["run", "path"], name="a run's path is one artifact")]
+        constraints = [models.UniqueConstraint(fields=["run", "path_key"], name="a run's path is one artifact")]
+
+    @staticmethod
+    def key_of(path: str) -> str:
+        """What `path_key` holds for a path."""
+        return hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the key in step with the path."""
+        self.path_key = self.key_of(self.path)
+        super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         return self.path

@@ -10,8 +10,8 @@ from runs.models.run import Run
 class Log(models.Model):
     """A growing file. `size` is where the next chunk starts; a chunk that comes twice changes nothing."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="logs")
-    path = models.CharField(max_length=1024)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="logs", db_index=False)
+    path = models.CharField(max_length=600)
     size = models.BigIntegerField(default=0)
     # Set when it was closed into an artifact of the same path and its chunks were removed.
     complete = models.BooleanField(default=False)
@@ -27,7 +27,7 @@ class Log(models.Model):
 class LogChunk(models.Model):
     """Bytes from `offset` on."""
 
-    log = models.ForeignKey(Log, on_delete=models.CASCADE, related_name="chunks")
+    log = models.ForeignKey(Log, on_delete=models.CASCADE, related_name="chunks", db_index=False)
     offset = models.BigIntegerField()
     data = models.BinaryField()
 

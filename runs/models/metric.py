@@ -1,6 +1,7 @@
 """Metrics are columns, not rows: a series owns chunks of packed arrays.
 
 A row per point is ten times slower to read and three times to write; lists read `last` off the series and never scan.
+Foreign keys have no index of their own where a unique constraint begins with them: each index costs every write.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ from runs.models.run import Run
 
 
 class MetricSeries(models.Model):
-    """One column of one metric of one run, with what lists and tables show of it."""
+    """One column of one metric of one run, with what lists and tables show of it.
+
+    A metric of named columns (row, table) has one more series, whose column is "": it has no chunks, and its count is
+    the number of rows. The chunks of the columns start at row numbers, so columns that come and go stay aligned.
+    `last` is the last value where it is a number; `last_text` is the value as JSON, whatever it is.
+    """
 
     class Type(models.TextChoices):
         FLOAT = "float", "Number"
@@ -20,7 +26,7 @@ class MetricSeries(models.Model):
         TEXT = "text", "Text"
         MIXED = "mixed", "Mixed"
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="series")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="series", db_index=False)
     # Repeated here so that "the best hundred of this experiment" is one index walk.
     experiment_id = models.BigIntegerField()
     name = models.CharField(max_length=255)
@@ -31,6 +37,10 @@ class MetricSeries(models.Model):
     # The order in which the columns of a row came, so that tables read as they were logged.
     position = models.PositiveSmallIntegerField(default=0)
     count = models.BigIntegerField(default=0)
+    # Chunks that are so small that they wait to be merged.
+    loose = models.PositiveIntegerField(default=0)
+    # A batch that comes late does not become the last value.
+    last_time = models.FloatField(default=0)
     last = models.FloatField(null=True, blank=True)
     last_text = models.TextField(default="", blank=True)
     min = models.FloatField(null=True, blank=True)
@@ -50,7 +60,7 @@ class MetricSeries(models.Model):
 class MetricChunk(models.Model):
     """`count` points from `start` on, packed by runs.metricstore."""
 
-    series = models.ForeignKey(MetricSeries, on_delete=models.CASCADE, related_name="chunks")
+    series = models.ForeignKey(MetricSeries, on_delete=models.CASCADE, related_name="chunks", db_index=False)
     start = models.BigIntegerField()
     count = models.PositiveIntegerField()
     data = models.BinaryField()
@@ -65,7 +75,7 @@ class MetricChunk(models.Model):
 class MetricBatch(models.Model):
     """The ids of batches that were accepted: one that comes twice is ignored."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metric_batches")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="metric_batches", db_index=False)
     batch = models.UUIDField()
 
     class Meta:

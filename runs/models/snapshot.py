@@ -26,16 +26,13 @@ class Snapshot(models.Model):
 
 
 class SnapshotFile(models.Model):
-    """A line of the listing."""
+    """A line of the listing. The listing is written once and whole, after a check that no path comes twice."""
 
     snapshot = models.ForeignKey(Snapshot, on_delete=models.CASCADE, related_name="files")
     path = models.TextField()
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64)
     mode = models.CharField(max_length=6, default="644")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["snapshot", "path"], name="a snapshot's path is one file")]
 
     def __str__(self) -> str:
         return self.path

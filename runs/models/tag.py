@@ -10,7 +10,7 @@ from runs.models.run import Run
 class RunTag(models.Model):
     """A label; without a value it is None, as in v1."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tag_rows")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tag_rows", db_index=False)
     # Repeated here so that "runs with this tag" is one index look-up in an experiment of any size.
     experiment_id = models.BigIntegerField()
     key = models.CharField(max_length=100)
@@ -27,7 +27,7 @@ class RunTag(models.Model):
 class RunProperty(models.Model):
     """A fact: set once, never changed."""
 
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="property_rows")
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="property_rows", db_index=False)
     key = models.CharField(max_length=100)
     value = models.CharField(max_length=1000, default="", blank=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from studio.workspace.models import Membership, Model, ModelFile, ModelVersion, Token, Workspace
+from studio.workspace.models import Membership, Model, ModelFile, ModelUpload, ModelVersion, Token, Workspace
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -100,3 +100,13 @@ class ModelFileAdmin(ReadOnly):
     list_display = ["path", "version", "size", "sha256"]
     search_fields = ["path", "sha256"]
     list_select_related = ["version__model"]
+
+
+@admin.register(ModelUpload)
+class ModelUploadAdmin(ReadOnly):
+    """Files sent for models that are not registered yet."""
+
+    list_display = ["path", "upload_id", "workspace", "size", "created_at"]
+    list_filter = ["workspace"]
+    search_fields = ["upload_id", "path", "sha256"]
+    list_select_related = ["workspace"]

@@ -55,15 +55,32 @@ class ModelVersion(models.Model):
 
 
 class ModelFile(models.Model):
-    """A file of a version; its content lies in the content-addressed store under its SHA-256."""
+    """A file of a version; its content lies in the content-addressed store under its SHA-256.
+
+    The files of a version are written once and together, after a check that no path comes twice.
+    """
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="files")
     path = models.CharField(max_length=5000)
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64, db_index=True)
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["version", "path"], name="a version's path is one file")]
-
     def __str__(self) -> str:
         return self.path
+
+
+class ModelUpload(models.Model):
+    """A file that was sent for a model to be; registering the upload makes it a ModelFile, and a day makes it garbage."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="model_uploads")
+    upload_id = models.CharField(max_length=64)
+    path = models.CharField(max_length=5000)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "upload_id"], name="files_of_an_upload")]
+
+    def __str__(self) -> str:
+        return f"{self.upload_id}/{self.path}"
