@@ -94,7 +94,11 @@ def pack_values(values: Sequence[Any]) -> tuple[str, bytes]:
             return "i8", np.array(values, _DTYPES["i8"]).tobytes()
         except OverflowError:
             return "js", orjson.dumps(list(values))
-    plain = [decode(value) for value in values] if dict in kinds or not kinds <= {float, int, bool, str, type(None)} else values
+    plain = (
+        [decode(value) for value in values]
+        if dict in kinds or not kinds <= {float, int, bool, str, type(None)}
+        else values
+    )
     if all(type(v) is float or (type(v) is int and -_EXACT <= v <= _EXACT) for v in plain) and plain:
         return "f8", np.array(plain, _DTYPES["f8"]).tobytes()
     return "js", orjson.dumps(encode_all(plain))
@@ -136,7 +140,9 @@ def _same_length(what: str, given: Any, rows: int) -> None:
     if not isinstance(given, (list, tuple)):
         raise Invalid(f"{what} is a list with one entry for each value.", what)
     if len(given) != rows:
-        raise Invalid(f"{what} has {len(given)} entries and the columns have {rows} values; each value needs one.", what)
+        raise Invalid(
+            f"{what} has {len(given)} entries and the columns have {rows} values; each value needs one.", what
+        )
 
 
 def pack(values: Sequence[Any], steps: Sequence[Any] | None, times: Sequence[Any]) -> Chunk:

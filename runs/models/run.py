@@ -88,7 +88,9 @@ class Run(models.Model):
             models.Index(fields=["workspace", "-created_at", "-id"], name="runs_of_a_workspace"),
             models.Index(fields=["parent", "created_at", "id"], name="runs_of_a_parent"),
             models.Index(
-                fields=["created_at"], name="runs_not_final", condition=models.Q(state__in=sorted(s.value for s in NOT_FINAL))
+                fields=["created_at"],
+                name="runs_not_final",
+                condition=models.Q(state__in=sorted(s.value for s in NOT_FINAL)),
             ),
             models.Index(fields=["token_digest"], name="runs_by_token", condition=~models.Q(token_digest="")),
         ]

@@ -21,7 +21,9 @@ VALUES = st.one_of(
     st.lists(st.integers(0, 2**64 - 1), min_size=1),
     st.lists(st.booleans(), min_size=1),
     st.lists(st.text(max_size=20), min_size=1),
-    st.lists(st.one_of(FLOATS, st.booleans(), st.integers(-(2**60), 2**60), st.text(max_size=5), st.none()), min_size=1),
+    st.lists(
+        st.one_of(FLOATS, st.booleans(), st.integers(-(2**60), 2**60), st.text(max_size=5), st.none()), min_size=1
+    ),
 )
 
 
@@ -51,7 +53,9 @@ def test_every_value_comes_back_as_it_was_logged(values: list) -> None:
 
 @given(st.lists(VALUES, min_size=1, max_size=5), st.booleans())
 def test_merging_keeps_every_point_in_order(lists: list[list], with_steps: bool) -> None:
-    chunks = [packed(values, list(range(len(values))) if with_steps and i % 2 else None) for i, values in enumerate(lists)]
+    chunks = [
+        packed(values, list(range(len(values))) if with_steps and i % 2 else None) for i, values in enumerate(lists)
+    ]
     merged = metricstore.merge([Chunk.from_blob(c.count, c.to_blob()) for c in chunks])
     flat = [value for values in lists for value in values]
     assert merged.count == len(flat)
