@@ -26,15 +26,15 @@ class Artifact(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "path_key"], name="a run's path is one artifact")]
 
-    @staticmethod
-    def key_of(path: str) -> str:
-        """What `path_key` holds for a path."""
-        return hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()
+    def __str__(self) -> str:
+        return self.path
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Keep the key in step with the path."""
         self.path_key = self.key_of(self.path)
         super().save(*args, **kwargs)
 
-    def __str__(self) -> str:
-        return self.path
+    @staticmethod
+    def key_of(path: str) -> str:
+        """What `path_key` holds for a path."""
+        return hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()
