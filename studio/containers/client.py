@@ -1,0 +1,136 @@
+"""Connections to Docker engines, and the translation of their errors into sentences.
+
+Every call names its engine by URL (`unix:///var/run/docker.sock`, `tcp://host:2375`); none means the one of DOCKER_HOST,
+else the local socket. A connection is kept per thread: the session underneath is not safe to share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import docker
+import docker.errors
+import requests.exceptions
+import urllib3.exceptions
+from django.conf import settings
+
+from studio.errors import Conflict, Invalid, NotFound, StudioError, TooLarge, Unavailable
+
+LOCAL = "unix:///var/run/docker.sock"
+# An answer to any call but the streaming ones; a busy engine takes seconds to make a network.
+TIMEOUT_SECONDS = 60
+
+_kept = threading.local()
+
+
+def engine_url(engine: str | None = None) -> str:
+    """The URL of the engine that `engine` means; None is the default one."""
+    return engine or settings.DOCKER_HOST or LOCAL
+
+
+def client(engine: str | None = None) -> docker.DockerClient:
+    """This thread's connection to an engine. Raises Unavailable when nothing answers there."""
+    url = engine_url(engine)
+    kept: dict[str, docker.DockerClient] = _kept.__dict__.setdefault("clients", {})
+    if url not in kept:
+        with sentences(engine):
+            kept[url] = docker.DockerClient(base_url=url, timeout=TIMEOUT_SECONDS)
+    return kept[url]
+
+
+def api(engine: str | None = None) -> docker.APIClient:
+    """The same connection, its low-level side: one request a call."""
+    return client(engine).api
+
+
+def forget(engine: str | None = None) -> None:
+    """Closes this thread's connection, for a thread that ends or an engine that is gone for good."""
+    kept: dict[str, docker.DockerClient] = _kept.__dict__.get("clients", {})
+    connection = kept.pop(engine_url(engine), None)
+    if connection is not None:
+        connection.close()
+
+
+@contextlib.contextmanager
+def sentences(engine: str | None = None) -> Iterator[None]:
+    """What the engine refuses inside this block is raised as a StudioError that says what to do."""
+    try:
+        yield
+    except docker.errors.ImageNotFound as error:
+        raise NotFound(f"There is no such image: {explanation(error)}.") from error
+    except docker.errors.APIError as error:
+        raise translated(error) from error
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, docker.errors.DockerException) as error:
+        raise Unavailable(
+            f"The Docker engine at {engine_url(engine)} does not answer; start it, or set DOCKER_HOST to the one to use."
+        ) from error
+
+
+def explanation(error: docker.errors.APIError) -> str:
+    """The engine's own words, without their trailing dot."""
+    return str(error.explanation or error).strip().rstrip(".")
+
+
+def translated(error: docker.errors.APIError) -> StudioError:
+    """The StudioError of an engine's refusal."""
+    words = explanation(error)
+    status = error.response.status_code if error.response is not None else 500
+    if "no space left on device" in words:
+        return Unavailable(f"The disk of the Docker engine is full; remove unused images or enlarge it ({words}).")
+    if status == 404:
+        return NotFound(f"The Docker engine has no such thing: {words}.")
+    if status == 409:
+        return Conflict(f"The Docker engine refuses: {words}.")
+    if status == 413:
+        return TooLarge(f"The Docker engine refuses the size: {words}.")
+    # A daemon answers 500 for many mistakes of the request, such as a limit above what the host has.
+    if status == 400 or re.search(r"invalid|Range of CPUs|Minimum memory limit", words):
+        return Invalid(f"The Docker engine refuses: {words}.")
+    return Unavailable(f"The Docker engine failed: {words}.")
+
+
+def answers(engine: str | None = None) -> bool:
+    """Whether an engine is there now."""
+    try:
+        with sentences(engine):
+            return bool(client(engine).ping())
+    except StudioError:
+        forget(engine)
+        return False
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What an engine has: `cpus` cores, `memory` in bytes, `gpus` by what its NVIDIA runtime reports."""
+
+    id: str
+    name: str
+    version: str
+    cpus: int
+    memory: int
+    has_nvidia_runtime: bool
+    swarm_state: str
+    swarm_manager: bool
+    root_folder: str
+
+
+def info(engine: str | None = None) -> EngineInfo:
+    """Asks an engine what it has. Raises Unavailable."""
+    with sentences(engine):
+        said = api(engine).info()
+    swarm = said.get("Swarm") or {}
+    return EngineInfo(
+        id=said.get("ID") or "",
+        name=said.get("Name") or "",
+        version=said.get("ServerVersion") or "",
+        cpus=int(said.get("NCPU") or 0),
+        memory=int(said.get("MemTotal") or 0),
+        has_nvidia_runtime="nvidia" in (said.get("Runtimes") or {}),
+        swarm_state=swarm.get("LocalNodeState") or "inactive",
+        swarm_manager=bool(swarm.get("ControlAvailable")),
+        root_folder=said.get("DockerRootDir") or "",
+    )
