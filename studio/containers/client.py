@@ -81,6 +81,10 @@ def translated(error: docker.errors.APIError) -> StudioError:
     status = error.response.status_code if error.response is not None else 500
     if "no space left on device" in words:
         return Unavailable(f"The disk of the Docker engine is full; remove unused images or enlarge it ({words}).")
+    if "could not select device driver" in words:
+        return Invalid(
+            "This Docker engine has no GPU runtime; use a compute target without GPUs, or install the runtime."
+        )
     if status == 404:
         return NotFound(f"The Docker engine has no such thing: {words}.")
     if status == 409:

@@ -92,7 +92,7 @@ def create(spec: ContainerSpec, *, engine: str | None = None) -> bool:
         security_opt=["no-new-privileges"],
         init=True,
         pids_limit=PIDS_LIMIT,
-        ulimits=[Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=65536, hard=65536)],
+        ulimits=[Ulimit(name="core", soft=0, hard=0)],
         log_config=LogConfig(type="json-file", config=LOG_OPTIONS),
         network_mode=spec.network or "bridge",
         extra_hosts=dict(spec.extra_hosts),
@@ -223,9 +223,7 @@ def logs(name: str, *, tail: int | Literal["all"] = "all", engine: str | None = 
         return b""
 
 
-def execute(
-    name: str, command: list[str], *, user: str = "", engine: str | None = None
-) -> tuple[int, bytes]:
+def execute(name: str, command: list[str], *, user: str = "", engine: str | None = None) -> tuple[int, bytes]:
     """Runs a command inside a running container; returns its exit code and output."""
     connection = api(engine)
     with sentences(engine):

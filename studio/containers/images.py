@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ Log = Callable[[bytes], object]
 Cancelled = Callable[[], bool]
 # How often a silent build is asked whether it is still wanted.
 WATCH_SECONDS = 0.5
+SWEEP_SECONDS = 10.0
 # What an error repeats of the log: enough for an installer's whole complaint.
 TAIL_BYTES = 16_000
 
@@ -251,15 +253,21 @@ def build(
     watcher = threading.Thread(target=stream.watch, name="build-watch", daemon=True)
     watcher.start()
     try:
-        _read(connection, stream, progress, engine, {
-            "path": str(context_dir),
-            "dockerfile": dockerfile,
-            "labels": dict(labels),
-            "buildargs": dict(build_args or {}),
-            "network_mode": network,
-            "pull": pull_base,
-            "nocache": not use_cache,
-        })
+        _read(
+            connection,
+            stream,
+            progress,
+            engine,
+            {
+                "path": str(context_dir),
+                "dockerfile": dockerfile,
+                "labels": dict(labels),
+                "buildargs": dict(build_args or {}),
+                "network_mode": network,
+                "pull": pull_base,
+                "nocache": not use_cache,
+            },
+        )
     finally:
         stream.done.set()
         watcher.join()
@@ -304,11 +312,19 @@ def _read(
 def _sweep(made: list[str], engine: str | None) -> None:
     """Removes the steps' images of a build that did not end, last first; those that others share stay."""
     for image in reversed(made):
-        try:
-            with sentences(engine):
-                api(engine).remove_image(image, noprune=True)
-        except (NotFound, Conflict):
-            continue
-        except StudioError as error:  # the build's own failure is what people must read
-            logger.warning("a step of a failed build stays on the engine: %s", error)
-            return
+        # The container of a step that was cut is removed after the engine has let go of us.
+        deadline = time.monotonic() + SWEEP_SECONDS
+        while True:
+            try:
+                with sentences(engine):
+                    api(engine).remove_image(image, noprune=True)
+            except Conflict as error:
+                if "container" in error.message and time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
+            except NotFound:
+                pass
+            except StudioError as error:  # the build's own failure is what people must read
+                logger.warning("a step of a failed build stays on the engine: %s", error)
+                return
+            break
