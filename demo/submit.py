@@ -1,7 +1,7 @@
 """Submits the demo experiment: what a user's own script looks like. Needs ATELIER_URL and ATELIER_TOKEN, or `atelier login`.
 
-    python submit.py                       on this machine
-    python submit.py --compute cluster     on a compute target of the workspace
+python submit.py                       on this machine
+python submit.py --compute cluster     on a compute target of the workspace
 """
 
 import argparse

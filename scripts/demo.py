@@ -89,7 +89,9 @@ def prepare(environment: dict[str, str], config: dict[str, str]) -> dict[str, st
     )
     if done.returncode:
         if os.strerror(errno.ENOSPC) in done.stderr or "disk is full" in done.stderr:
-            raise StartError(f"The disk that holds {HOME} is full. Make room, or name another folder with ATELIER_HOME.")
+            raise StartError(
+                f"The disk that holds {HOME} is full. Make room, or name another folder with ATELIER_HOME."
+            )
         raise StartError(f"The database could not be prepared:\n{done.stderr.strip()[-1500:]}")
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

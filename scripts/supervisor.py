@@ -74,7 +74,16 @@ def web_command(host: str, port: int, threads: int = 8) -> list[str]:
     return [
         *(str(BIN / "granian"), "--interface", "wsgi", "--host", host, "--port", str(port)),
         *("--workers", "1", "--blocking-threads", str(threads), "--backlog", "1024", "--backpressure", "512"),
-        *("--no-ws", "--http", "1", "--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "warning"),
+        *(
+            "--no-ws",
+            "--http",
+            "1",
+            "--respawn-failed-workers",
+            "--workers-kill-timeout",
+            "10",
+            "--log-level",
+            "warning",
+        ),
         "studio.wsgi:application",
     ]
 
@@ -153,7 +162,9 @@ class Supervisor:
                 continue
             recent = [moment for moment in child.starts if time.monotonic() - moment < 60]
             if len(recent) >= 5:
-                raise StartError(f"The {child.name} process ended five times in a minute. The end of {child.log}:\n{child.tail()}")
+                raise StartError(
+                    f"The {child.name} process ended five times in a minute. The end of {child.log}:\n{child.tail()}"
+                )
             child.start(self.environment)
             revived.append(child.name)
         return revived

@@ -36,9 +36,7 @@ def count(report: Path) -> Counter[str]:
         for suite in ET.parse(report).getroot().iter("testsuite"):
             bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             skipped = int(suite.get("skipped", 0))
-            found += Counter(
-                failed=bad, skipped=skipped, passed=max(int(suite.get("tests", 0)) - bad - skipped, 0)
-            )
+            found += Counter(failed=bad, skipped=skipped, passed=max(int(suite.get("tests", 0)) - bad - skipped, 0))
     return found
 
 
@@ -75,7 +73,9 @@ def main() -> int:
         total += counts
         worst = max(worst, 0 if status == NO_TESTS else status)
     if options.database != "sqlite" and not postgres:
-        print("Left out: everything on PostgreSQL, because no server is known. `make services` installs and starts one.")
+        print(
+            "Left out: everything on PostgreSQL, because no server is known. `make services` installs and starts one."
+        )
     line = f"{total['passed']} passed, {total['failed']} failed"
     print(line + (f", {total['skipped']} skipped" if total["skipped"] else ""), flush=True)
     return worst or (0 if total["passed"] else NO_TESTS)

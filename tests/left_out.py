@@ -133,7 +133,9 @@ LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--only-database`: the part of the suite that a second database is worth."""
-    parser.addoption("--only-database", action="store_true", help="only tests that use the run database, without Docker and browsers")
+    parser.addoption(
+        "--only-database", action="store_true", help="only tests that use the run database, without Docker and browsers"
+    )
 
 
 def _on_postgres() -> bool:
@@ -151,7 +153,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Ask each service once, in the controlling process and in each xdist worker alike."""
     reasons = {marker: reason for marker, probe in ABSENT.items() if (reason := probe())}
     if REQUIRED and reasons:
-        raise pytest.UsageError("ATELIER_REQUIRE_SERVICES is set, but " + "; ".join(reasons.values()) + ". Run `make services`.")
+        raise pytest.UsageError(
+            "ATELIER_REQUIRE_SERVICES is set, but " + "; ".join(reasons.values()) + ". Run `make services`."
+        )
     if "postgres" not in reasons and not _on_postgres():
         # There is a server, but this pass is SQLite's. `make test` runs them in its second pass.
         reasons["postgres"] = "they run when ATELIER_TEST_DATABASE_URL names PostgreSQL (make test does so)"

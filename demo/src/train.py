@@ -14,13 +14,14 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from azureml.core import Run
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, roc_auc_score, roc_curve
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from azureml.core import Run
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--reg-rates", type=float, nargs="+", default=[0.0001, 0.001, 0.01, 0.1])
@@ -36,7 +37,9 @@ def train(run, rate, data):
     for epoch in range(args.epochs):
         model.partial_fit(scaler.transform(X_train), y_train, classes=[0, 1])
         run.log("loss", float(log_loss(y_train, model.predict_proba(scaler.transform(X_train))[:, 1])), step=epoch)
-        run.log("validation loss", float(log_loss(y_test, model.predict_proba(scaler.transform(X_test))[:, 1])), step=epoch)
+        run.log(
+            "validation loss", float(log_loss(y_test, model.predict_proba(scaler.transform(X_test))[:, 1])), step=epoch
+        )
     fitted = make_pipeline(scaler, model)
     scores = fitted.predict_proba(X_test)[:, 1]
     run.log("regularisation rate", rate)
@@ -52,7 +55,12 @@ def accuracy_table(y, scores, points=50):
     def tables(cuts):
         return [
             [
-                [int((chosen & truth).sum()), int((chosen & ~truth).sum()), int((~chosen & ~truth).sum()), int((~chosen & truth).sum())]
+                [
+                    int((chosen & truth).sum()),
+                    int((chosen & ~truth).sum()),
+                    int((~chosen & ~truth).sum()),
+                    int((~chosen & truth).sum()),
+                ]
                 for cut in of_class
                 for chosen in [p >= cut]
             ]
