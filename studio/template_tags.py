@@ -209,3 +209,20 @@ def markdown(text: str | None) -> SafeString:
         link_rel="noopener noreferrer nofollow",
     )
     return mark_safe(cleaned)
+
+
+@register.filter
+def plain(value: float) -> str:
+    """A coordinate for SVG: a point for the decimal mark, whatever the language."""
+    return f"{value:g}"
+
+
+@register.simple_tag
+def run_duration(run: Any) -> SafeString | str:
+    """How long something with started_at and ended_at took; counts on while it goes on."""
+    if run.started_at is None:
+        return "–"
+    if run.ended_at is not None:
+        return duration(run.ended_at - run.started_at)
+    so_far = duration(timezone.now() - run.started_at)
+    return format_html('<span data-since="{}">{}</span>', run.started_at.isoformat(), so_far)

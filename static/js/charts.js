@@ -122,10 +122,23 @@
       for (const key of Object.keys(layout)) if (/^[xy]axis/.test(key)) layout[key] = { ...layout[key] };
       this.say("loading", "");
       this.node.querySelectorAll(":scope > noscript").forEach((old) => old.remove());
+      // meta.color is a place in the page's colours: curves that belong together share one.
+      const colors = layout.template.layout.colorway;
+      for (const trace of figure.data) {
+        if (trace.meta === undefined || trace.meta.color === undefined) continue;
+        const color = colors[trace.meta.color % colors.length];
+        trace.line = { ...trace.line, color };
+        if (!trace.marker || trace.marker.color === undefined || trace.meta.painted) { trace.marker = { ...trace.marker, color }; trace.meta.painted = true; }
+        if (trace.type === "bar") delete trace.line;
+      }
       await Plotly.react(this.node, figure.data, layout, { ...CONFIG, ...(figure.config || {}) });
       if (!this.drawn) {
         this.drawn = true;
         this.node.on("plotly_relayout", (change) => this.zoomed(change));
+        this.node.on("plotly_click", (event) => {
+          const address = event.points[0] && event.points[0].customdata;
+          if (this.node.dataset.opens !== undefined && typeof address === "string" && address.startsWith("/")) location.assign(address);
+        });
       }
       this.node.dataset.drawn = String(Number(this.node.dataset.drawn || 0) + 1);
     }

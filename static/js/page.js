@@ -15,12 +15,19 @@
     setTimeout(() => node.remove(), 6000);
   };
 
+  // data-copy is the text itself, or "#id" of the element that holds it.
+  const textOf = (button) => {
+    const source = button.dataset.copy.startsWith("#") && document.querySelector(button.dataset.copy);
+    return source ? source.textContent : button.dataset.copy;
+  };
+
   const copy = async (button) => {
+    const text = textOf(button);
     try {
-      await navigator.clipboard.writeText(button.dataset.copy);
+      await navigator.clipboard.writeText(text);
     } catch {
       const field = document.createElement("textarea");
-      field.value = button.dataset.copy;
+      field.value = text;
       document.body.append(field);
       field.select();
       document.execCommand("copy");

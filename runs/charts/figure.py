@@ -1,0 +1,35 @@
+"""What every figure shares: its shape, its JSON, and plotly's own check of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+Figure = dict[str, Any]
+"""{"data": [trace, …], "layout": {…}}, with numpy arrays allowed where numbers are."""
+
+
+def figure(traces: Sequence[dict[str, Any]], **layout: Any) -> Figure:
+    """A figure; ``None`` values of the layout are left out."""
+    return {"data": list(traces), "layout": {key: value for key, value in layout.items() if value is not None}}
+
+
+def axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """An axis with a title; ``None`` values are left out."""
+    described = {"title": {"text": title}} if title else {}
+    return described | {key: value for key, value in more.items() if value is not None}
+
+
+def dumps(figure: Figure) -> bytes:
+    """The figure's JSON. NaN and the infinities become null, which plotly.js shows as a gap."""
+    return orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def checked(figure: Figure) -> dict[str, Any]:
+    """The figure as plotly itself writes it; ValueError with plotly's explanation when it would not draw."""
+    import plotly.graph_objects as go  # a hundred modules: only when asked
+
+    plain = orjson.loads(dumps(figure))
+    return go.Figure(data=plain["data"], layout=plain["layout"]).to_plotly_json()

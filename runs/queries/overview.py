@@ -1,0 +1,80 @@
+"""What the home page and the list of experiments show. Each is a fixed number of index look-ups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from runs.models import Experiment, Run
+from runs.states import NOT_FINAL
+from studio.workspace.models import Workspace
+
+PAGE = 50
+
+
+def running(workspace: Workspace, most: int = 10) -> list[Run]:
+    """Top runs that are not final, newest first."""
+    live = Run.objects.filter(workspace=workspace, state__in=[str(s) for s in NOT_FINAL], parent__isnull=True)
+    return list(
+        live.select_related("experiment").defer("definition", "error_details").order_by("-created_at", "-id")[:most]
+    )
+
+
+def recent(workspace: Workspace, most: int = 10) -> list[Run]:
+    """Top runs in any state, newest first."""
+    runs = Run.objects.filter(workspace=workspace, parent__isnull=True, archived_at__isnull=True)
+    return list(
+        runs.select_related("experiment").defer("definition", "error_details").order_by("-created_at", "-id")[:most]
+    )
+
+
+@dataclass(frozen=True)
+class Page:
+    """Experiments and where the next page begins."""
+
+    items: list[Experiment]
+    next: str | None
+
+
+def experiments(
+    workspace: Workspace, *, search: str = "", archived: bool = False, after: str = "", most: int = PAGE
+) -> Page:
+    """Experiments by their newest run, each with ``newest_at``, ``newest_state`` and ``live`` (its runs under way).
+
+    ``after`` is a page's ``next``: the newest-run time and the id of the last row shown.
+    """
+    newest = Run.objects.filter(experiment=OuterRef("pk")).order_by("-created_at", "-id")
+    rows = (
+        Experiment.objects.filter(workspace=workspace, archived_at__isnull=not archived)
+        .annotate(newest_at=Coalesce(Subquery(newest.values("created_at")[:1]), F("created_at")))
+        .annotate(newest_state=Subquery(newest.values("state")[:1]))
+        .order_by("-newest_at", "-id")
+    )
+    if search:
+        rows = rows.filter(name__icontains=search)
+    rows = _after(rows, after)
+    found = list(rows[: most + 1])
+    more = found[most:]
+    found = found[:most]
+    live = dict(
+        Run.objects.filter(experiment__in=found, state__in=[str(s) for s in NOT_FINAL])
+        .values_list("experiment")
+        .annotate(n=Count("pk"))
+    )
+    for row in found:
+        row.live = live.get(row.pk, 0)  # type: ignore[attr-defined]
+    return Page(found, f"{found[-1].newest_at.isoformat()}~{found[-1].pk}" if more else None)  # type: ignore[attr-defined]
+
+
+def _after(rows: QuerySet[Experiment], after: str) -> QuerySet[Experiment]:
+    moment, _, key = after.partition("~")
+    try:
+        at, pk = datetime.fromisoformat(moment), int(key)
+    except ValueError:
+        return rows  # no cursor, or one that someone typed: the first page
+    if at.tzinfo is None:
+        return rows
+    return rows.filter(Q(newest_at__lt=at) | Q(newest_at=at, pk__lt=pk))
