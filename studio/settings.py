@@ -247,6 +247,17 @@ WORKSPACE_REGISTRY = env("ATELIER_WORKSPACE_REGISTRY")
 GLOBAL_REGISTRY = env("ATELIER_GLOBAL_REGISTRY")
 CONDA_CHANNELS = words("ATELIER_CONDA_CHANNELS")
 
+# -- compute ----------------------------------------------------------------------------------------------------------
+# Where the nodes of a new cluster are: process, docker or swarm; empty: Docker where an engine answers.
+COMPUTE_BACKEND = env("ATELIER_COMPUTE_BACKEND")
+# How many runs the target `local` takes at a time.
+LOCAL_SLOTS = int(env("ATELIER_LOCAL_SLOTS", str(max(4, os.cpu_count() or 1))))
+# How long an engine may be away before the runs on its nodes are given up (or tried again elsewhere).
+ENGINE_AWAY_SECONDS = float(env("ATELIER_ENGINE_AWAY_SECONDS", "120"))
+# How often what jobs use is sampled; 0 turns it off. Samples are kept for so many days.
+USAGE_SECONDS = float(env("ATELIER_USAGE_SECONDS", "5"))
+USAGE_DAYS = float(env("ATELIER_USAGE_DAYS", "30"))
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

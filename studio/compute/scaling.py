@@ -137,15 +137,14 @@ def _write(target: ComputeTarget) -> Plan:
     with transaction.atomic():
         target = ComputeTarget.objects.select_for_update().get(pk=target.pk)
         step = plan_for(target)
-        reserved = sum(len(ids) for ids in step.placed.values())
         for run_id, wait in step.waiting.items():
             target.placements.filter(run_id=run_id).update(position=wait.position, reason=wait.reason)
         if step.add:
             add_nodes(target, step.add, _why(step))
         if step.remove:
             leave(list(target.nodes_set.filter(pk__in=step.remove, state__in=[State.IDLE, State.PREPARING, State.UNUSABLE])))
-    if reserved:
-        transaction.on_commit(lambda: look_again.send(sender=ComputeTarget, run_ids=list(step.placed)))
+    if step.placed:
+        look_again.send(sender=ComputeTarget, run_ids=list(step.placed))
     return step
 
 

@@ -13,6 +13,8 @@ class UsageSample(models.Model):
 
     run_id = models.CharField(max_length=256)
     node = models.CharField(max_length=255, default="", blank=True)
+    # Kept beside the target's id, as a target may be gone while its runs stay: the wall between workspaces holds.
+    workspace_id = models.BigIntegerField()
     target_id = models.BigIntegerField(null=True, blank=True)
     at = models.DateTimeField()
     cpu_percent = models.FloatField(default=0)

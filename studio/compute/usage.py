@@ -1,0 +1,182 @@
+"""What the jobs on nodes use: sampled from the engine or the process tree, kept, and read as series for charts."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from studio.compute import gpus
+from studio.compute.models import Node, Placement, UsageSample
+from studio.errors import StudioError
+
+log = logging.getLogger(__name__)
+POINTS = 400  # a chart's width in pixels is of this order
+
+
+@dataclass(frozen=True)
+class JobUse:
+    """One look at one job. Bytes; counters count up from the job's start; `cpu_percent` 100 is one core."""
+
+    node: str
+    cpu_percent: float
+    memory_bytes: int
+    memory_limit: int = 0
+    disk_read: int = 0
+    disk_written: int = 0
+    network_received: int = 0
+    network_sent: int = 0
+
+
+Sampler = Callable[[str], Iterable[JobUse]]
+# Backend -> how the jobs of a run are sampled there. Filled by the execution layer, which knows jobs.
+SAMPLERS: dict[str, Sampler] = {}
+
+
+def sample_all() -> int:
+    """Samples every placed run once; returns how many samples were kept. A job that ended meanwhile gives none."""
+    placed = list(
+        Placement.objects.filter(placed_at__isnull=False).values_list(
+            "run_id", "target_id", "target__backend", "target__workspace_id"
+        )
+    )
+    newest = timezone.now() - timedelta(seconds=settings.USAGE_SECONDS * 0.8)
+    recent = set(UsageSample.objects.filter(at__gte=newest).values_list("run_id", flat=True))
+    due = [row for row in placed if row[0] not in recent and row[2] in SAMPLERS]
+    if not due:
+        return 0
+    held = {run_id: held for run_id, held in Node.objects.exclude(run_id="").values_list("run_id", "gpus") if held}
+    # An engine reads a container's CPU twice, a second apart: several at once take no longer than one.
+    with ThreadPoolExecutor(min(len(due), 8)) as pool:
+        found = list(pool.map(_sample_one, due))
+    now = timezone.now()
+    rows = [
+        UsageSample(
+            run_id=run_id, target_id=target_id, workspace_id=workspace_id, at=now, **vars(use), **_gpu(held.get(run_id))
+        )
+        for (run_id, target_id, _, workspace_id), uses in zip(due, found, strict=True)
+        for use in uses
+    ]
+    UsageSample.objects.bulk_create(rows)
+    return len(rows)
+
+
+def _sample_one(due: tuple[str, int, str, int]) -> list[JobUse]:
+    run_id, _, backend, _ = due
+    try:
+        return list(SAMPLERS[backend](run_id))
+    except StudioError as error:
+        log.info("no sample of %s: %s", run_id, error.message)
+        return []
+
+
+def _gpu(indexes: list[int] | None) -> dict[str, Any]:
+    """The mean utilisation and the memory of the GPUs that a node holds; nothing where it holds none."""
+    uses = gpus.use(indexes) if indexes else []
+    if not uses:
+        return {}
+    return {
+        "gpu_percent": sum(use.percent for use in uses) / len(uses),
+        "gpu_memory_bytes": sum(use.memory_bytes for use in uses),
+    }
+
+
+@dataclass
+class Line:
+    """A series of a chart: `x` are times, `y` numbers in `unit`."""
+
+    name: str
+    x: list[datetime] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What one chart shows: a line for each node (or direction), in one unit."""
+
+    key: str
+    title: str
+    unit: str
+    lines: list[Line]
+
+    @property
+    def latest(self) -> float:
+        """The sum of the lines' last values."""
+        return sum(line.y[-1] for line in self.lines if line.y)
+
+    @property
+    def highest(self) -> float:
+        """The largest value of any line."""
+        return max((max(line.y) for line in self.lines if line.y), default=0.0)
+
+
+def of_run(workspace_id: int, run_id: str) -> list[Chart]:
+    """The charts of a run's jobs, from its first sample to its last; none for a run of another workspace."""
+    return _charts(UsageSample.objects.filter(workspace_id=workspace_id, run_id=run_id).order_by("at", "id"))
+
+
+def of_target(target_id: int, hours: float = 1.0) -> list[Chart]:
+    """The charts of a target's jobs over the last hours."""
+    since = timezone.now() - timedelta(hours=hours)
+    return _charts(UsageSample.objects.filter(target_id=target_id, at__gte=since).order_by("at", "id"))
+
+
+def _charts(rows: Any) -> list[Chart]:
+    by_node: dict[str, list[UsageSample]] = defaultdict(list)
+    for row in rows.iterator():
+        by_node[row.node].append(row)
+    if not by_node:
+        return []
+    thin = {node: _thinned(found) for node, found in by_node.items()}
+    charts = [
+        Chart("cpu", "CPU", "% of one core", [_line(n, r, lambda s: s.cpu_percent) for n, r in thin.items()]),
+        Chart("memory", "Memory", "MiB", [_line(n, r, lambda s: s.memory_bytes / 2**20) for n, r in thin.items()]),
+        Chart("disk", "Disk", "MiB/s", _rates(thin, ("disk_read", "read"), ("disk_written", "written"))),
+        Chart("network", "Network", "MiB/s", _rates(thin, ("network_received", "received"), ("network_sent", "sent"))),
+    ]
+    if any(sample.gpu_percent is not None for found in thin.values() for sample in found):
+        charts.append(Chart("gpu", "GPU", "%", [_line(n, r, lambda s: s.gpu_percent or 0.0) for n, r in thin.items()]))
+        charts.append(
+            Chart(
+                "gpu-memory",
+                "GPU memory",
+                "MiB",
+                [_line(n, r, lambda s: (s.gpu_memory_bytes or 0) / 2**20) for n, r in thin.items()],
+            )
+        )
+    return charts
+
+
+def _thinned(rows: list[UsageSample]) -> list[UsageSample]:
+    """At most POINTS of the rows: the busiest of each stretch, so that peaks are kept; counters stay monotonic."""
+    if len(rows) <= POINTS:
+        return rows
+    step = -(-len(rows) // POINTS)
+    return [max(rows[i : i + step], key=lambda s: (s.cpu_percent, s.memory_bytes)) for i in range(0, len(rows), step)]
+
+
+def _line(name: str, rows: list[UsageSample], value: Callable[[UsageSample], float]) -> Line:
+    return Line(name, [row.at for row in rows], [round(value(row), 2) for row in rows])
+
+
+def _rates(thin: dict[str, list[UsageSample]], *counters: tuple[str, str]) -> list[Line]:
+    """Counters as MiB per second between two samples; a counter that falls (a new job) starts anew."""
+    lines = []
+    for node, rows in thin.items():
+        for column, word in counters:
+            line = Line(f"{node} {word}".strip())
+            for before, after in zip(rows, rows[1:], strict=False):
+                seconds = (after.at - before.at).total_seconds()
+                grown = getattr(after, column) - getattr(before, column)
+                if seconds > 0 and grown >= 0:
+                    line.x.append(after.at)
+                    line.y.append(round(grown / 2**20 / seconds, 3))
+            lines.append(line)
+    return lines
