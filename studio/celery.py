@@ -43,3 +43,10 @@ app.conf.update(
     timezone="UTC",
 )
 app.autodiscover_tasks(["runs.execution", "studio.environments", "studio.compute"])
+
+# A tick that comes late is of no use beside the next one: it expires, so that ticks never pile up behind long work.
+app.conf.beat_schedule = {
+    **(app.conf.beat_schedule or {}),
+    "compute.tick": {"task": "compute.tick", "schedule": 2.0, "options": {"expires": 4}},
+    "compute.sample": {"task": "compute.sample", "schedule": 5.0, "options": {"expires": 5}},
+}

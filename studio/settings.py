@@ -248,7 +248,7 @@ GLOBAL_REGISTRY = env("ATELIER_GLOBAL_REGISTRY")
 CONDA_CHANNELS = words("ATELIER_CONDA_CHANNELS")
 
 # -- compute ----------------------------------------------------------------------------------------------------------
-# Where the nodes of a new cluster are: process, docker or swarm; empty: Docker where an engine answers.
+# Where the nodes of a new cluster are: process or docker; empty: Docker where an engine answers.
 COMPUTE_BACKEND = env("ATELIER_COMPUTE_BACKEND")
 # How many runs the target `local` takes at a time.
 LOCAL_SLOTS = int(env("ATELIER_LOCAL_SLOTS", str(max(4, os.cpu_count() or 1))))

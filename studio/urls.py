@@ -9,6 +9,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("studio.workspace.urls")),
+    path("", include("studio.compute.urls")),
     path("", include("runs.pages.urls")),
     path("admin/", admin.site.urls),
 ]

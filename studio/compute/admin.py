@@ -22,7 +22,17 @@ class VmSizeAdmin(admin.ModelAdmin):
 class ComputeTargetAdmin(ReadOnly):
     """Targets are made and deleted through the pages and the API, which clean up engines."""
 
-    list_display = ["name", "workspace", "type", "backend", "vm_size", "min_nodes", "max_nodes", "created_at", "deleting_at"]
+    list_display = [
+        "name",
+        "workspace",
+        "type",
+        "backend",
+        "vm_size",
+        "min_nodes",
+        "max_nodes",
+        "created_at",
+        "deleting_at",
+    ]
     list_filter = ["type", "backend", "workspace"]
     search_fields = ["name", "workspace__name", "created_by"]
     list_select_related = ["workspace"]

@@ -66,7 +66,7 @@ def vm_sizes(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.get("/workspaces/{ws}/computes", summary="Compute targets of a workspace")
-def list_computes(request: HttpRequest, ws: str, type: str = "") -> dict[str, Any]:  # noqa: A002 - the wire's name
+def list_computes(request: HttpRequest, ws: str, type: str = "") -> dict[str, Any]:
     """All targets, `local` included."""
     workspace = workspace_for(request.user, ws)
     rows = targets.listed(workspace)

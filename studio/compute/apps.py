@@ -25,8 +25,6 @@ def _ship_sizes(sender: Any, using: str, **kwargs: Any) -> None:
     if rows.exists():
         return
     rows.bulk_create(
-        VmSize(
-            name=s.name, cpus=s.cpus, memory_gib=s.memory_gib, gpus=s.gpus, disk_gib=s.disk_gib, family=s.family
-        )
+        VmSize(name=s.name, cpus=s.cpus, memory_gib=s.memory_gib, gpus=s.gpus, disk_gib=s.disk_gib, family=s.family)
         for s in SHIPPED
     )

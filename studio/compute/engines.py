@@ -14,12 +14,11 @@ from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
-from studio import containers  # noqa: F401 - the package's docstring is the rule: this is the only way to Docker
 from studio.compute import gpus
 from studio.compute.models import Engine, Node
 from studio.compute.sizes import MEMORY_FOR_NODES
 from studio.containers import client
-from studio.errors import StudioError, Unavailable
+from studio.errors import StudioError
 
 FRESH_SECONDS = 30  # a row younger than this is believed without asking
 
@@ -43,11 +42,7 @@ def this_machine() -> Engine:
 
 
 def for_backend(backend: str) -> list[Engine]:
-    """The engines that carry nodes of a backend, looked at when the rows are old. Empty swarm: Unavailable."""
-    if backend == Engine.Backend.SWARM:
-        from studio.compute import hosts
-
-        return hosts.refresh_if_old()
+    """The engines that carry nodes of a backend, looked at when the rows are old."""
     return [_refreshed(backend)]
 
 
@@ -99,14 +94,6 @@ def free_gpus(engine: Engine) -> list[int]:
     """Indexes of the GPUs that no node holds."""
     taken = {index for held in Node.objects.filter(engine=engine).values_list("gpus", flat=True) for index in held}
     return [index for index in range(engine.gpus) if index not in taken]
-
-
-def the_one(backend: str) -> Engine:
-    """The engine of a backend that has one. Raises Unavailable when there is none at all."""
-    engines = for_backend(backend)
-    if not engines:
-        raise Unavailable("The swarm has no host that answers; `docker node ls` on its manager shows them.")
-    return engines[0]
 
 
 def _cores_of_this_machine() -> int:

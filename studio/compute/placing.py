@@ -22,10 +22,7 @@ from studio.errors import StudioError
 
 @dataclass(frozen=True)
 class PlacedNode:
-    """A node as an executor needs it. `memory_bytes` 0: no bound of its own. `engine` is a URL, empty: the default.
-
-    `host` is the swarm host that must carry the job, empty outside a swarm.
-    """
+    """A node as an executor needs it. `memory_bytes` 0: no bound of its own. `engine` is a URL, empty: the default."""
 
     name: str
     backend: str
@@ -35,7 +32,6 @@ class PlacedNode:
     cpus: float
     memory_bytes: int
     gpus: tuple[int, ...]
-    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,6 @@ def _placed(row: Placement) -> Placed | None:
 
 
 def _node(node: Node) -> PlacedNode:
-    swarm = node.engine.backend == "swarm"
     return PlacedNode(
         node.name,
         node.target.backend,
@@ -133,7 +128,6 @@ def _node(node: Node) -> PlacedNode:
         node.cpus,
         node.memory_bytes,
         tuple(node.gpus),
-        node.engine.name if swarm else "",
     )
 
 

@@ -159,9 +159,7 @@ def _waits(
     return waits
 
 
-def _head_reason(
-    cluster: Cluster, ask: Ask, nodes: Sequence[NodeView], free: int, preparing: int, adding: int
-) -> str:
+def _head_reason(cluster: Cluster, ask: Ask, nodes: Sequence[NodeView], free: int, preparing: int, adding: int) -> str:
     """Why the first run of the queue waits: the one thing that would have to change for it to start."""
     need = f"needs {_count(ask.nodes)}"
     coming = preparing + adding

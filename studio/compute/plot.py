@@ -33,7 +33,9 @@ class Plot:
     rows: list[tuple[datetime, str, float]]
 
 
-def plot(title: str, unit: str, series: Sequence[tuple[str, Sequence[datetime], Sequence[float]]], steps: bool = False) -> Plot:
+def plot(
+    title: str, unit: str, series: Sequence[tuple[str, Sequence[datetime], Sequence[float]]], steps: bool = False
+) -> Plot:
     """Scales series (name, times, values) to the viewBox. The value axis starts at 0; `steps`: values hold until the next."""
     times = [at for _, x, _ in series for at in x]
     if not times:
@@ -49,9 +51,7 @@ def plot(title: str, unit: str, series: Sequence[tuple[str, Sequence[datetime], 
     return Plot(title, unit, f"{top:g}", begin, end, lines, rows[-200:])
 
 
-def _points(
-    x: Sequence[datetime], y: Sequence[float], begin: datetime, end: datetime, top: float, steps: bool
-) -> str:
+def _points(x: Sequence[datetime], y: Sequence[float], begin: datetime, end: datetime, top: float, steps: bool) -> str:
     span = (end - begin).total_seconds() or 1.0
     made: list[str] = []
     before = ""

@@ -76,7 +76,7 @@ def _room(target: ComputeTarget) -> tuple[int, str]:
     found = engines.for_backend(target.backend)
     alive = [engine for engine in found if engine.available]
     if not alive:
-        return 0, found[0].message if found else "The swarm has no host that answers."
+        return 0, found[0].message
     rooms = [_room_on(engine, share(target, engine, size)) for engine in alive]
     if sum(rooms):
         return sum(rooms), f"{alive[0].name[0].upper()}{alive[0].name[1:]} holds no further node of {size.name} now."
@@ -142,7 +142,11 @@ def _write(target: ComputeTarget) -> Plan:
         if step.add:
             add_nodes(target, step.add, _why(step))
         if step.remove:
-            leave(list(target.nodes_set.filter(pk__in=step.remove, state__in=[State.IDLE, State.PREPARING, State.UNUSABLE])))
+            leave(
+                list(
+                    target.nodes_set.filter(pk__in=step.remove, state__in=[State.IDLE, State.PREPARING, State.UNUSABLE])
+                )
+            )
     if step.placed:
         look_again.send(sender=ComputeTarget, run_ids=list(step.placed))
     return step
@@ -212,7 +216,7 @@ def _prepare(node: Node) -> bool:
     try:
         if node.network:
             address = node.engine.address or None
-            networks.create(node.network, labels, engine=address, **network_options(node))
+            networks.create(node.network, labels, engine=address)
             volumes.create(node.volume, labels, engine=address)
     except StudioError as error:
         return _spoil(node, error.message)
@@ -228,18 +232,13 @@ def _prepare(node: Node) -> bool:
 
 def _spoil(node: Node, why: str) -> bool:
     """A node that could not be prepared or lost its engine; it is looked at again by the beat."""
-    if Node.objects.filter(pk=node.pk).exclude(state=State.UNUSABLE).update(
-        state=State.UNUSABLE, state_since=timezone.now(), idle_since=None, message=why
+    if (
+        Node.objects.filter(pk=node.pk)
+        .exclude(state=State.UNUSABLE)
+        .update(state=State.UNUSABLE, state_since=timezone.now(), idle_since=None, message=why)
     ):
         note(node.target, "unusable", f"{node.name} cannot be used: {why}", node=node.name, run_id=node.run_id)
     return False
-
-
-def network_options(node: Node) -> dict[str, object]:
-    """A node of a swarm shares its network with the hosts; one of a single engine has a bridge."""
-    if node.target.backend == Engine.Backend.SWARM:
-        return {"driver": "overlay", "attachable": True}
-    return {}
 
 
 def node_labels(node: Node) -> dict[str, str]:

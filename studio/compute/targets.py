@@ -118,7 +118,8 @@ def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
         raise Invalid("`local` is this machine and always there; choose another name.", "name")
     if not NAME.fullmatch(name) or name.endswith("-"):
         raise Invalid(
-            f"{name[:40]!r} can't name a compute target: use 2 to 32 letters, digits and -, beginning with a letter.", "name"
+            f"{name[:40]!r} can't name a compute target: use 2 to 32 letters, digits and -, beginning with a letter.",
+            "name",
         )
     low, high = _range(kind, wanted.get("min_nodes"), wanted.get("max_nodes"))
     backend = wanted.get("backend") or engines.default_backend()
@@ -181,7 +182,9 @@ def vm_priority(value: Any) -> str:
 def vm_size(name: Any) -> VmSize:
     """The size by its name in any case, or Invalid with names that are close to it."""
     if not name:
-        raise Invalid("vm_size is missing; GET /api/v1/vm-sizes lists the sizes, for example STANDARD_D2_V2.", "vm_size")
+        raise Invalid(
+            "vm_size is missing; GET /api/v1/vm-sizes lists the sizes, for example STANDARD_D2_V2.", "vm_size"
+        )
     row = VmSize.objects.filter(name__iexact=str(name)).first()
     if row is None:
         import difflib
@@ -199,7 +202,9 @@ def vm_size(name: Any) -> VmSize:
 def update(target: ComputeTarget, **wanted: Any) -> ComputeTarget:
     """Changes the scale settings, description or tags; None leaves a value as it is."""
     if target.type == Type.LOCAL:
-        raise Conflict("`local` is this machine; the setting ATELIER_LOCAL_SLOTS says how many runs it takes at a time.")
+        raise Conflict(
+            "`local` is this machine; the setting ATELIER_LOCAL_SLOTS says how many runs it takes at a time."
+        )
     if target.deleting_at:
         raise Conflict(f"{target.name} is being deleted.")
     given = {k: v for k, v in wanted.items() if v is not None}
@@ -237,13 +242,17 @@ def delete(target: ComputeTarget, by: str = "") -> None:
 def node_counts(nodes: list[Node]) -> dict[str, int]:
     """How many nodes in each state, with v1's names."""
     counts = Counter(node.state for node in nodes)
-    return {state: counts[state] for state in ("idle", "preparing", "running", "leaving", "unusable")} | {"preempted": 0}
+    return {state: counts[state] for state in ("idle", "preparing", "running", "leaving", "unusable")} | {
+        "preempted": 0
+    }
 
 
 def as_json(target: ComputeTarget) -> dict[str, Any]:
     """A target as the API gives it."""
     nodes = list(target.nodes_set.all())
-    errors = [{"code": "NodeUnusable", "message": n.message} for n in nodes if n.state == Node.State.UNUSABLE and n.message]
+    errors = [
+        {"code": "NodeUnusable", "message": n.message} for n in nodes if n.state == Node.State.UNUSABLE and n.message
+    ]
     if target.error:
         errors.insert(0, {"code": "TargetFailed", "message": target.error})
     wanted = sum(n.state in (Node.State.PREPARING, Node.State.IDLE, Node.State.RUNNING) for n in nodes)

@@ -42,13 +42,7 @@ def _engines_in_use() -> list[Engine]:
 def check_engine(engine: Engine) -> None:
     """Looks at an engine. Away: its nodes are unusable. Back: nodes that are still whole go on, the others leave."""
     was = engine.available
-    if engine.backend == Engine.Backend.SWARM:
-        from studio.compute import hosts
-
-        hosts.refresh()
-        engine.refresh_from_db()
-    else:
-        engine = engines.look(engine)
+    engine = engines.look(engine)
     nodes = list(engine.nodes.select_related("target", "engine"))
     if not engine.available:
         for node in nodes:

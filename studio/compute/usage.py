@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
@@ -172,7 +173,7 @@ def _rates(thin: dict[str, list[UsageSample]], *counters: tuple[str, str]) -> li
     for node, rows in thin.items():
         for column, word in counters:
             line = Line(f"{node} {word}".strip())
-            for before, after in zip(rows, rows[1:], strict=False):
+            for before, after in pairwise(rows):
                 seconds = (after.at - before.at).total_seconds()
                 grown = getattr(after, column) - getattr(before, column)
                 if seconds > 0 and grown >= 0:

@@ -1,4 +1,4 @@
-"""What carries nodes: a Docker engine, one host of a swarm, or this machine's own processes."""
+"""What carries nodes: a Docker engine, or this machine's own processes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ class Engine(models.Model):
     class Backend(models.TextChoices):
         PROCESS = "process", "Processes of this machine"
         DOCKER = "docker", "Docker engine"
-        SWARM = "swarm", "Host of a Docker swarm"
 
     name = models.CharField(max_length=255)
     backend = models.CharField(max_length=20, choices=Backend.choices)
-    # The URL for the Docker client; empty means the default one. A host of a swarm is reached through its manager.
+    # The URL for the Docker client; empty means the default one.
     address = models.CharField(max_length=255, default="", blank=True)
     cpus = models.PositiveIntegerField(default=0)
     memory_bytes = models.BigIntegerField(default=0)

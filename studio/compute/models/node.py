@@ -51,7 +51,8 @@ class Node(models.Model):
                 condition=~models.Q(state="running") | ~models.Q(run_id=""), name="a running node runs something"
             ),
             models.CheckConstraint(
-                condition=~models.Q(state__in=["idle", "preparing"]) | models.Q(run_id=""), name="an idle node runs nothing"
+                condition=~models.Q(state__in=["idle", "preparing"]) | models.Q(run_id=""),
+                name="an idle node runs nothing",
             ),
         ]
         indexes = [models.Index(fields=["run_id"], name="nodes_of_a_run", condition=~models.Q(run_id=""))]

@@ -54,7 +54,8 @@ class ComputeTarget(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "name"], name="a target's name is its workspace's own"),
             models.CheckConstraint(
-                condition=models.Q(max_nodes__gte=models.F("min_nodes")), name="a target's maximum is not below its minimum"
+                condition=models.Q(max_nodes__gte=models.F("min_nodes")),
+                name="a target's maximum is not below its minimum",
             ),
         ]
 
