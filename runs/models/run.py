@@ -66,6 +66,8 @@ class Run(models.Model):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     # A worker that steps the run holds it until then; another leaves it alone.
     leased_until = models.DateTimeField(null=True, blank=True)
+    # host:process:start of that worker, so that the lease of one that was killed on this host ends at once.
+    leased_by = models.CharField(max_length=150, default="", blank=True)
     retries = models.PositiveSmallIntegerField(default=0)
     # Why it waits, in words, for the page.
     waiting_for = models.TextField(default="", blank=True)
