@@ -21,6 +21,7 @@ from typing import IO
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.bridge import gateway  # noqa: E402
 from scripts.supervisor import StartError, Supervisor, refuse_taken_port, web_command, worker_command  # noqa: E402
 
 HOME = Path(os.environ.get("ATELIER_HOME") or ROOT / "var").resolve()
@@ -124,6 +125,8 @@ def serve(port: int) -> int:
     try:
         say("Starting the web server and the worker")
         supervisor.add("web", web_command(os.environ.get("ATELIER_HOST") or "127.0.0.1", port))
+        if bridge := gateway():
+            supervisor.add("bridge", [sys.executable, "scripts/bridge.py", bridge, str(port)])
         supervisor.add("worker", worker_command(beat_schedule=HOME / "beat-schedule"))
         supervisor.wait_until_answering(f"{url}/health")
         say(f"Atelier answers at {url} after {time.monotonic() - started:.1f} s (logs: {HOME / 'logs'})")

@@ -6,7 +6,6 @@ read here (before Django's settings are), so a plain pytest finds them too.
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import socket
@@ -16,6 +15,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+
+from scripts.bridge import engine_get
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,33 +38,14 @@ _read_services()
 REQUIRED = os.environ.get("ATELIER_REQUIRE_SERVICES", "") not in ("", "0")
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=5)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def docker_absent() -> str:
     """Empty when an engine answers and holds the base image."""
-    address = urlsplit(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
-    connection: http.client.HTTPConnection
-    if address.scheme == "unix":
-        connection = _UnixConnection(address.path)
-    else:
-        connection = http.client.HTTPConnection(address.hostname or "127.0.0.1", address.port or 2375, timeout=5)
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     image = os.environ.get("ATELIER_BASE_IMAGE", "")
     try:
-        connection.request("GET", f"/images/{image}/json" if image else "/_ping")
-        status = connection.getresponse().status
+        status, _ = engine_get(f"/images/{image}/json" if image else "/_ping")
     except OSError as error:
-        return f"no Docker Engine answers at {address.geturl()} ({error.strerror or error})"
-    finally:
-        connection.close()
+        return f"no Docker Engine answers at {address} ({error.strerror or error})"
     if not image:
         return "ATELIER_BASE_IMAGE is not set: there is no image to run jobs in"
     return "" if status == 200 else f"the Docker Engine has no image {image}"

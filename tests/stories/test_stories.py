@@ -1,0 +1,35 @@
+"""Scripts as users of the v1 SDK write them, run as their own processes against a live server.
+
+The project's own are in this folder; ATELIER_STORIES (default: ../shared/stories beside the checkout) may hold more.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.stack import Stack, answer_of
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+GIVEN = Path(os.environ.get("ATELIER_STORIES") or ROOT.parent / "shared" / "stories").resolve()
+DATA = Path(os.environ.get("ATELIER_TEST_DATA") or ROOT.parent / "shared" / "data").resolve()
+
+
+def stories() -> list:
+    """Every story that is there, by its name; a folder's story is its submit.py."""
+    found = [(f"own-{file.stem}", file) for file in sorted((HERE / "scripts").glob("*.py"))]
+    for name in ("interactive.py", "submit/submit.py", "explain.py", "fairness.py"):
+        if (GIVEN / name).exists():
+            found.append((Path(name).stem, GIVEN / name))
+    return [pytest.param(file, id=name) for name, file in found]
+
+
+@pytest.mark.xdist_group("stack")
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("script", stories())
+def test_a_users_script_runs_unchanged(script: Path, stack: Stack, tmp_path: Path):
+    done = stack.run_script(script, folder=tmp_path, seconds=380, STORY_DATA=str(DATA), STORY_COMPUTE="local")
+    assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")
