@@ -73,3 +73,22 @@ _register(
     ["backend"],
 )
 _register(models.RunRank, ["run_id", "rank", "node", "exit_code", "started_at", "ended_at"], ["run__id", "node"])
+_register(
+    models.Explanation,
+    ["__str__", "run_id", "source", "task", "features", "rows", "created_at"],
+    ["run__id", "comment", "model_id"],
+    ["source", "task"],
+)
+_register(
+    models.FairnessDashboard,
+    ["name", "run_id", "prediction_type", "rows", "created_at"],
+    ["run__id", "name", "dataset_name"],
+    ["prediction_type"],
+)
+_register(models.DashboardModel, ["model_id", "dashboard_id", "position"], ["model_id", "dashboard__run__id"])
+_register(models.Cohort, ["name", "run_id", "created_by", "created_at"], ["run__id", "name"], related=["created_by"])
+_register(models.Mitigation, ["id", "run_id", "created_at"], ["id", "run__id"])
+_register(models.ScoringSession, ["model", "run_id", "child_id", "created_at", "expires_at"], ["run__id", "model"])
+_register(
+    models.ScoringRequest, ["id", "session_id", "created_at", "taken_at", "answered_at"], ["id", "session__run__id"]
+)
