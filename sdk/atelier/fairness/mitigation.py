@@ -1,0 +1,148 @@
+"""Mitigation as child runs: the same as the form on the Fairness tab, from Python."""
+
+from __future__ import annotations
+
+import io
+import time
+import uuid
+from typing import Any
+
+from atelier import artifacts
+from atelier.client import Client, segment
+from atelier.errors import RunFailed, UserError
+
+ALGORITHMS = ("GridSearch", "ExponentiatedGradient", "ThresholdOptimizer", "CorrelationRemover")
+
+
+class MitigationRequest:
+    """A mitigation under way: one child run per algorithm, one dashboard that gathers their models."""
+
+    def __init__(self, client: Client, run_id: str, record: dict[str, Any]) -> None:
+        self.client, self.run_id, self.record = client, run_id, record
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.record["id"]
+
+    @property
+    def children(self) -> list[str]:
+        """The ids of the child runs."""
+        return [child["run_id"] for child in self.record["children"]]
+
+    @property
+    def dashboard_id(self) -> str | None:
+        """The upload id of the dashboard, once a child has brought its models."""
+        return self.record.get("dashboard_id")
+
+    def refresh(self) -> dict[str, Any]:
+        """The record as it is now."""
+        path = f"/runs/{segment(self.run_id)}/mitigations/{segment(self.id)}"
+        self.record = self.client.call("GET", path)
+        return self.record
+
+    def wait(self, timeout: float = 3600.0, poll: float = 2.0) -> str:
+        """Wait until every child run has ended; the dashboard's upload id. RunFailed when none brought a model."""
+        deadline = time.monotonic() + timeout
+        while not all(child["final"] for child in self.refresh()["children"]):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"The mitigation {self.id} has not ended within {timeout:g} s; its runs go on.")
+            time.sleep(poll)
+        if not self.dashboard_id:
+            failed = "; ".join(f"{c['run_id']}: {c['error'] or c['status']}" for c in self.record["children"])
+            raise RunFailed(f"No mitigation brought a model. {failed}")
+        return self.dashboard_id
+
+
+def mitigate(
+    run: Any,
+    X: Any,
+    y: Any,
+    sensitive_features: Any,
+    *,
+    algorithms: tuple[str, ...] | list[str] = ("GridSearch",),
+    constraint: str = "DemographicParity",
+    grid_size: int = 10,
+    estimator: str = "LogisticRegression",
+    model: str | None = None,
+    test_size: float = 0.3,
+    seed: int = 0,
+    compute: str | None = None,
+    name: str | None = None,
+) -> MitigationRequest:
+    """Train models of `estimator` under a fairness constraint in child runs of `run`, on its compute.
+
+    X: rows of features (DataFrame or array), y: labels 0/1, sensitive_features: {name: groups}, a DataFrame or one
+    column. model: the original to compare with, a path in the run's outputs or a registered "name:version"; without
+    it a plain `estimator` stands for it. constraint: DemographicParity, EqualizedOdds, TruePositiveRateParity,
+    FalsePositiveRateParity or ErrorRateParity. Returns at once; `.wait()` waits for the dashboard.
+    """
+    from atelier.explanations.files import as_numbers
+
+    client, run_id = of_run(run)
+    unknown = sorted(set(algorithms) - set(ALGORITHMS))
+    if unknown or not algorithms:
+        raise UserError(f"algorithms must be of {', '.join(ALGORITHMS)}; got {unknown or 'none'}.")
+    import numpy as np
+
+    rows = as_numbers(X)
+    if rows is None or rows.ndim != 2:
+        raise UserError("X must be a table of numbers (rows x features).")
+    columns = [str(c) for c in getattr(X, "columns", range(rows.shape[1]))]
+    groups = _groups(sensitive_features)
+    if any(len(v) != len(rows) for v in groups.values()) or len(np.ravel(y)) != len(rows):
+        raise UserError("X, y and sensitive_features must have the same number of rows.")
+    data = io.StringIO()
+    _write_csv(data, columns, rows, np.ravel(y), groups)
+    path = f"mitigation/{uuid.uuid4()}/data.csv"
+    artifacts.upload(client, run_id, path, data.getvalue().encode())
+    spec = {
+        "data": path,
+        "label": LABEL,
+        "features": columns,
+        "sensitive": [f"{SENSITIVE}{name}" for name in groups],
+        "algorithms": list(algorithms),
+        "constraint": constraint,
+        "grid_size": int(grid_size),
+        "estimator": estimator,
+        "model": model or "",
+        "test_size": float(test_size),
+        "seed": int(seed),
+        "compute": compute or "",
+        "name": name or "",
+    }
+    record = client.call("POST", f"/runs/{segment(run_id)}/mitigations", json_body=spec)
+    return MitigationRequest(client, run_id, record)
+
+
+LABEL = "label__"
+#: Prefix of the columns with the groups, so that a group may bear the name of a feature.
+SENSITIVE = "sensitive__"
+
+
+def _groups(value: Any) -> dict[str, Any]:
+    import numpy as np
+
+    if hasattr(value, "columns"):
+        return {str(c): value[c].to_numpy() for c in value.columns}
+    if isinstance(value, dict):
+        return {str(k): np.ravel(v) for k, v in value.items()}
+    return {str(getattr(value, "name", None) or "group"): np.ravel(value)}
+
+
+def _write_csv(out: io.StringIO, columns: list[str], rows: Any, y: Any, groups: dict[str, Any]) -> None:
+    import csv
+
+    writer = csv.writer(out)
+    writer.writerow([*columns, LABEL, *(f"{SENSITIVE}{name}" for name in groups)])
+    for i, row in enumerate(rows.tolist()):
+        writer.writerow([*(repr(v) for v in row), repr(y[i].item()), *(str(v[i]) for v in groups.values())])
+
+
+def of_run(run: Any) -> tuple[Client, str]:
+    """(client, id) of a run object of `atelier` or `azureml.core`."""
+    inner = getattr(run, "_run", run)
+    client = getattr(inner, "_client", None) or getattr(inner, "client", None)
+    if client is None or not getattr(inner, "id", None):
+        raise UserError(f"{run!r} is no run on a server; explanations and dashboards are kept with one.")
+    return client, inner.id

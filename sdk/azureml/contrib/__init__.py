@@ -1,0 +1,1 @@
+"""v1 place of contributed packages."""
