@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from studio.errors import NotFound, StudioError
 from studio.workspace import members
@@ -57,6 +57,7 @@ def new_workspace(request: HttpRequest) -> HttpResponse:
     return render(request, "workspace/new.html", context, status=error.status if error else 200)
 
 
+@require_safe
 def workspace_settings(request: HttpRequest, ws: str) -> HttpResponse:
     """Members and the config.json that scripts need."""
     workspace = workspace_for(signed_in(request), ws)
