@@ -246,6 +246,12 @@ BASE_IMAGE = env("ATELIER_BASE_IMAGE", "atelier-base:bookworm")
 WORKSPACE_REGISTRY = env("ATELIER_WORKSPACE_REGISTRY")
 GLOBAL_REGISTRY = env("ATELIER_GLOBAL_REGISTRY")
 CONDA_CHANNELS = words("ATELIER_CONDA_CHANNELS")
+# The Python of user-managed environments in processes.
+SYSTEM_PYTHON = env("ATELIER_SYSTEM_PYTHON", sys.executable)
+# The network of builds; "host" reaches what this machine reaches.
+BUILD_NETWORK = env("ATELIER_BUILD_NETWORK", "host")
+# Packages fetched for images are kept for the next build, up to this many bytes.
+PACKAGE_CACHE_BYTES = int(env("ATELIER_PACKAGE_CACHE_MB", "5000")) * 1_000_000
 
 # -- compute ----------------------------------------------------------------------------------------------------------
 # Where the nodes of a new cluster are: process or docker; empty: Docker where an engine answers.

@@ -1,0 +1,10 @@
+"""The app's name for Django."""
+
+from django.apps import AppConfig
+
+
+class EnvironmentsConfig(AppConfig):
+    """The environments app."""
+
+    name = "studio.environments"
+    label = "environments"

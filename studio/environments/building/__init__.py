@@ -1,0 +1,1 @@
+"""Making an image or a virtual environment: the steps, their log, their faults."""

@@ -1,0 +1,46 @@
+"""Builds handed to workers, and taken up again when a worker is gone."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from studio.environments.models import Build, State
+
+log = logging.getLogger(__name__)
+TASK = "environments.build"
+# A build that waits this long without a worker is sent again: the message may be lost with its broker.
+SENT_AGAIN_AFTER = timedelta(seconds=60)
+
+
+def _send(build_id: int) -> None:
+    try:
+        current_app.send_task(TASK, args=[build_id], ignore_result=True)
+    except (OperationalError, OSError) as error:
+        # The broker is away: the row stays queued, and the runs that wait for it ask again.
+        log.warning("could not send build %s: %s", build_id, error)
+
+
+def build(build_id: int) -> None:
+    """Have a worker build it, once the transaction that made the row is committed."""
+    transaction.on_commit(lambda: _send(build_id))
+
+
+def take_up_again(stale: Build) -> bool:
+    """Sends a build again whose worker has not been heard of, or that no worker took. False when all is well."""
+    now = timezone.now()
+    lost = Q(state=State.BUILDING, leased_until__lt=now)
+    never_taken = Q(state=State.QUEUED, leased_until__lt=now) | Q(state=State.QUEUED, leased_until=None, created_at__lt=now - SENT_AGAIN_AFTER)
+    # The lease of a queued build is the time until it may be sent once more.
+    taken = Build.objects.filter(lost | never_taken, pk=stale.pk).update(
+        state=State.QUEUED, holder="", leased_until=now + SENT_AGAIN_AFTER
+    )
+    if taken:
+        build(stale.pk)
+    return bool(taken)
