@@ -41,7 +41,19 @@ ON_PYPI = {
 INSIDE_WHEELS = {
     *("mkl", "nomkl", "blas", "openblas", "libblas", "liblapack", "libgcc", "libgcc-ng", "libstdcxx-ng", "cudatoolkit"),
     *("cudnn", "cpuonly", "pytorch-cuda", "pytorch-mutex", "llvm-openmp", "intel-openmp", "_libgcc_mutex", "libgomp"),
-    *("openssl", "ca-certificates", "zlib", "readline", "sqlite", "tk", "xz", "ncurses", "libffi", "vc", "vs2015_runtime"),
+    *(
+        "openssl",
+        "ca-certificates",
+        "zlib",
+        "readline",
+        "sqlite",
+        "tk",
+        "xz",
+        "ncurses",
+        "libffi",
+        "vc",
+        "vs2015_runtime",
+    ),
 }
 
 
@@ -104,7 +116,9 @@ def parse_match(item: object) -> Match:
     channel, colons, rest = text.rpartition("::")
     found = re.fullmatch(r"([A-Za-z0-9_][\w.\-]*)\s*(.*)", rest, re.DOTALL)
     if not found or "[" in rest or "\n" in rest or (colons and not re.fullmatch(r"[\w.\-/]+", channel)):
-        raise Invalid(f"{item!r} is not a conda dependency that can be read; write 'name', 'name=1.2' or 'name>=1,<2'.", FIELD)
+        raise Invalid(
+            f"{item!r} is not a conda dependency that can be read; write 'name', 'name=1.2' or 'name>=1,<2'.", FIELD
+        )
     name, constraint = found.group(1).lower(), found.group(2).strip()
     version, build = _constraint(constraint, item)
     return Match(name, version, build, channel)
@@ -149,13 +163,17 @@ def from_pypi(matches: tuple[Match, ...]) -> FromPypi:
     sentences: list[str] = []
     for match in matches:
         if match.name in INSIDE_WHEELS or match.name.startswith("lib"):
-            sentences.append(f"conda {match}: left out, it is a system library and not a Python package; wheels bring their own")
+            sentences.append(
+                f"conda {match}: left out, it is a system library and not a Python package; wheels bring their own"
+            )
             continue
         name = ON_PYPI.get(match.name, match.name)
         requirement = name + pip_version(match)
         requirements.append(requirement)
         build = f" (the build {match.build} is conda's own and left out)" if match.build else ""
-        sentences.append(f"conda {match}: taken from PyPI as {requirement}{build}, as this site allows no conda channel")
+        sentences.append(
+            f"conda {match}: taken from PyPI as {requirement}{build}, as this site allows no conda channel"
+        )
     return FromPypi(tuple(requirements), tuple(sentences))
 
 

@@ -23,14 +23,53 @@ ENVIRONMENT = "/opt/env"
 PYTHON = f"{ENVIRONMENT}/bin/python"
 CERTIFICATES = "/opt/atelier/ca.pem"
 # The variables that Python's ssl, requests, pip, uv, curl, git and Node read a bundle from.
-CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS")
+CERTIFICATE_VARIABLES = (
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "PIP_CERT",
+    "CURL_CA_BUNDLE",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+)
 # Where a user's own `RUN pip install` finds packages while the image is built. An ARG leaves nothing in the image.
 INDEX_ARGUMENTS = ("PIP_INDEX_URL", "PIP_TRUSTED_HOST", "UV_INDEX_URL", "UV_DEFAULT_INDEX")
 # Large and rarely changed: in a layer of their own, so that a small package beside them does not install them anew.
 LARGE = {
-    *("torch", "torchvision", "torchaudio", "horovod", "triton", "tensorflow", "tensorflow-cpu", "jax", "jaxlib", "keras"),
-    *("numpy", "scipy", "pandas", "scikit-learn", "xgboost", "lightgbm", "catboost", "pyarrow", "pyspark", "numba", "llvmlite"),
-    *("opencv-python", "opencv-python-headless", "transformers", "matplotlib", "shap", "statsmodels", "onnx", "onnxruntime"),
+    *(
+        "torch",
+        "torchvision",
+        "torchaudio",
+        "horovod",
+        "triton",
+        "tensorflow",
+        "tensorflow-cpu",
+        "jax",
+        "jaxlib",
+        "keras",
+    ),
+    *(
+        "numpy",
+        "scipy",
+        "pandas",
+        "scikit-learn",
+        "xgboost",
+        "lightgbm",
+        "catboost",
+        "pyarrow",
+        "pyspark",
+        "numba",
+        "llvmlite",
+    ),
+    *(
+        "opencv-python",
+        "opencv-python-headless",
+        "transformers",
+        "matplotlib",
+        "shap",
+        "statsmodels",
+        "onnx",
+        "onnxruntime",
+    ),
 }
 
 
@@ -56,7 +95,9 @@ def base_images(dockerfile: str) -> list[str]:
     """The images that a Dockerfile starts from: its FROM lines, without its own stages, scratch and names with variables."""
     stages: set[str] = set()
     found: list[str] = []
-    for match in re.finditer(r"^[ \t]*FROM[ \t]+((?:--\S+[ \t]+)*)(\S+)(?:[ \t]+AS[ \t]+(\S+))?", dockerfile, re.IGNORECASE | re.MULTILINE):
+    for match in re.finditer(
+        r"^[ \t]*FROM[ \t]+((?:--\S+[ \t]+)*)(\S+)(?:[ \t]+AS[ \t]+(\S+))?", dockerfile, re.IGNORECASE | re.MULTILINE
+    ):
         name = match.group(2)
         if name.lower() not in stages and name != "scratch" and "$" not in name and name not in found:
             found.append(name)
@@ -101,19 +142,29 @@ def ground(base: str, uv: Path, certificates: bytes | None) -> Recipe:
 
 def python(ground_image: str, request: str, pin: str) -> Recipe:
     """A virtual environment with the base image's Python; `request` as uv reads it, `pin` as people wrote it."""
-    lines = [f"FROM {ground_image}", _run("/bin/sh", "/opt/atelier/python.sh", request, pin), f"ENV PATH={ENVIRONMENT}/bin:$PATH"]
+    lines = [
+        f"FROM {ground_image}",
+        _run("/bin/sh", "/opt/atelier/python.sh", request, pin),
+        f"ENV PATH={ENVIRONMENT}/bin:$PATH",
+    ]
     return Recipe("\n".join(lines) + "\n")
 
 
 def conda(ground_image: str, lock: str) -> Recipe:
     """The conda packages, laid out beside the Dockerfile in `env`; the lock tells the cache whether they are the same."""
-    lines = [f"FROM {ground_image}", "COPY conda.lock /opt/atelier/conda.lock", f"COPY env {ENVIRONMENT}", f"ENV PATH={ENVIRONMENT}/bin:$PATH"]
+    lines = [
+        f"FROM {ground_image}",
+        "COPY conda.lock /opt/atelier/conda.lock",
+        f"COPY env {ENVIRONMENT}",
+        f"ENV PATH={ENVIRONMENT}/bin:$PATH",
+    ]
     return Recipe("\n".join(lines) + "\n", {"conda.lock": lock.encode()})
 
 
 def split(lock: str) -> tuple[str, str]:
     """A lock's lines in two: the large packages, the rest."""
-    large, rest = [], []
+    large: list[str] = []
+    rest: list[str] = []
     for line in lock.splitlines():
         name = re.match(r"[A-Za-z0-9._-]+", line)
         (large if name and canonicalize_name(name.group(0)) in LARGE else rest).append(line)
@@ -128,7 +179,10 @@ def packages(python_image: str, lock: str, options: Sequence[str], sdk: Path) ->
     for name, part in (("large.txt", large), ("rest.txt", rest)):
         if part.strip():
             files[name] = part.encode()
-            lines += [f"COPY {name} /opt/atelier/{name}", _run("/bin/sh", "/opt/atelier/install.sh", f"/opt/atelier/{name}", *options)]
+            lines += [
+                f"COPY {name} /opt/atelier/{name}",
+                _run("/bin/sh", "/opt/atelier/install.sh", f"/opt/atelier/{name}", *options),
+            ]
     lines += ["COPY lock.txt /opt/atelier/lock.txt", *_last_layer(PYTHON, sdk)]
     return Recipe("\n".join(lines) + "\n", files)
 

@@ -30,7 +30,9 @@ def in_force(packages_key: str, python: str, system: str) -> Lock | None:
     return Lock.objects.filter(packages_key=packages_key, python=python, platform=system, replaced_at=None).first()
 
 
-def settle(packages_key: str, python: str, system: str, *, pip: str, conda: str = "", build: Build | None = None) -> Settled:
+def settle(
+    packages_key: str, python: str, system: str, *, pip: str, conda: str = "", build: Build | None = None
+) -> Settled:
     """Records a fresh resolution when there is none yet; else keeps the recorded one and says how they differ.
 
     `pip` is a requirements file of exact versions, `conda` a rattler lock file.
@@ -41,7 +43,9 @@ def settle(packages_key: str, python: str, system: str, *, pip: str, conda: str 
             return Settled(recorded, difference(recorded, pip, conda))
         try:
             with transaction.atomic():
-                made = Lock.objects.create(packages_key=packages_key, python=python, platform=system, pip=pip, conda=conda, build=build)
+                made = Lock.objects.create(
+                    packages_key=packages_key, python=python, platform=system, pip=pip, conda=conda, build=build
+                )
             return Settled(made, "")
         except IntegrityError:
             continue  # another build settled it meanwhile; the second look finds it

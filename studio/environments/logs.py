@@ -110,7 +110,9 @@ def build_log(build_id: int, offset: int = 0) -> Log:
     # The state first: a build that ends between the two queries is read as complete the next time.
     active = Build.objects.filter(pk=build_id, state__in=ACTIVE).exists()
     start = BuildLog.objects.filter(build_id=build_id, offset__lte=offset).aggregate(start=Max("offset"))["start"] or 0
-    pieces = BuildLog.objects.filter(build_id=build_id, offset__gte=start).order_by("offset").values_list("offset", "data")
+    pieces = (
+        BuildLog.objects.filter(build_id=build_id, offset__gte=start).order_by("offset").values_list("offset", "data")
+    )
     data, first, end = b"", None, 0
     for at, piece in pieces:
         first = at if first is None else first

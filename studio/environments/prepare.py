@@ -48,31 +48,39 @@ def find_or_build(
         wanted = spec.read(credentials.filled_in(workspace, definition), settings.CONDA_CHANNELS)
         if backend == "process":
             return _process(workspace, definition, wanted, for_run)
-        key, base = image.key_of(wanted, engine=engine)
+        key, _ = image.key_of(wanted, engine=engine)
     except (Invalid, NotFound) as error:
         _note(workspace, definition, "", backend, for_run, waiting=False)
         return Prepared("failed", message=error.message)
     if found := image.find(key, wanted, engine=engine):
         record = Image.objects.filter(backend=backend, engine=engine or "", name=found.name).first()
         use = _note(workspace, definition, key, backend, for_run, waiting=False, image=record)
-        return Prepared("ready", found.name, image.python_of(wanted), found.digest, use.build_id, f"Found {found.name}.")
+        return Prepared(
+            "ready", found.name, image.python_of(wanted), found.digest, use.build_id, f"Found {found.name}."
+        )
     return _built(workspace, definition, key, backend, engine or "", for_run)
 
 
 def _process(workspace: Workspace, definition: Mapping[str, Any], wanted: Spec, for_run: str) -> Prepared:
     if wanted.dockerfile or wanted.base_image:
         what = "a Dockerfile" if wanted.dockerfile else f"the base image {wanted.base_image}"
-        raise Invalid(f"The environment names {what}, and this compute runs jobs as processes; submit to a compute with Docker.")
+        raise Invalid(
+            f"The environment names {what}, and this compute runs jobs as processes; submit to a compute with Docker."
+        )
     if wanted.user_managed:
         python = settings.SYSTEM_PYTHON if wanted.interpreter == "python" else wanted.interpreter
         _note(workspace, definition, "", "process", for_run, waiting=False)
-        return Prepared("ready", python=python, variables={"PYTHONPATH": str(sdk_wheel.unpacked())}, message=f"Uses {python}.")
+        return Prepared(
+            "ready", python=python, variables={"PYTHONPATH": str(sdk_wheel.unpacked())}, message=f"Uses {python}."
+        )
     key = spec.key(wanted, venv.base())
     if found := venv.find(key):
         record = Image.objects.filter(backend="process", name=str(found)).first()
         use = _note(workspace, definition, key, "process", for_run, waiting=False, image=record)
         name = spec.image_name(key)
-        return Prepared("ready", name, venv.python_of(found), record.digest if record else "", use.build_id, f"Found {name}.")
+        return Prepared(
+            "ready", name, venv.python_of(found), record.digest if record else "", use.build_id, f"Found {name}."
+        )
     return _built(workspace, definition, key, "process", "", for_run)
 
 
@@ -82,8 +90,15 @@ def _built(
     """The build that makes it: one that goes on, the one of this run that ended, or a new one."""
     use = Use.objects.filter(run_id=for_run).select_related("build").first()
     earlier = use.build if use else None
-    if earlier and not earlier.is_active and (earlier.state != State.SUCCEEDED or earlier.attempts >= MAX_BUILDS_PER_RUN):
-        said = earlier.message or "The build ended, and what it made is not where this run looks; it may be on another host."
+    if (
+        earlier
+        and not earlier.is_active
+        and (earlier.state != State.SUCCEEDED or earlier.attempts >= MAX_BUILDS_PER_RUN)
+    ):
+        said = (
+            earlier.message
+            or "The build ended, and what it made is not where this run looks; it may be on another host."
+        )
         Use.objects.filter(run_id=for_run).update(waiting=False)
         return Prepared("failed", build_id=earlier.pk, message=said)
     build, is_new = _one_build(workspace, definition, key, backend, engine, for_run)
@@ -92,7 +107,11 @@ def _built(
         queue.build(build.pk)
         return Prepared("building", build_id=build.pk, message=f"Builds {spec.image_name(key)}.")
     if queue.take_up_again(build):
-        return Prepared("building", build_id=build.pk, message=f"The worker that built {spec.image_name(key)} is gone; another takes over.")
+        return Prepared(
+            "building",
+            build_id=build.pk,
+            message=f"The worker that built {spec.image_name(key)} is gone; another takes over.",
+        )
     return Prepared("building", build_id=build.pk, message=_waits_for(build, workspace, for_run))
 
 
@@ -171,5 +190,6 @@ def no_longer_waits(run_id: str) -> None:
         return
     Use.objects.filter(pk=use.pk).update(waiting=False)
     if use.build_id and not Use.objects.filter(build_id=use.build_id, waiting=True).exists():
-        Build.objects.filter(pk=use.build_id, state__in=ACTIVE, cancel_requested_at=None).update(cancel_requested_at=timezone.now())
-
+        Build.objects.filter(pk=use.build_id, state__in=ACTIVE, cancel_requested_at=None).update(
+            cancel_requested_at=timezone.now()
+        )

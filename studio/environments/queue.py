@@ -36,7 +36,9 @@ def take_up_again(stale: Build) -> bool:
     """Sends a build again whose worker has not been heard of, or that no worker took. False when all is well."""
     now = timezone.now()
     lost = Q(state=State.BUILDING, leased_until__lt=now)
-    never_taken = Q(state=State.QUEUED, leased_until__lt=now) | Q(state=State.QUEUED, leased_until=None, created_at__lt=now - SENT_AGAIN_AFTER)
+    never_taken = Q(state=State.QUEUED, leased_until__lt=now) | Q(
+        state=State.QUEUED, leased_until=None, created_at__lt=now - SENT_AGAIN_AFTER
+    )
     # The lease of a queued build is the time until it may be sent once more.
     taken = Build.objects.filter(lost | never_taken, pk=stale.pk).update(
         state=State.QUEUED, holder="", leased_until=now + SENT_AGAIN_AFTER

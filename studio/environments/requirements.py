@@ -81,7 +81,7 @@ def canonical(line: str) -> str:
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise Invalid(f"{line!r} is not a pip requirement: {reason}.", FIELD) from error
-    text = canonicalize_name(parsed.name)
+    text: str = canonicalize_name(parsed.name)
     if parsed.extras:
         text += "[" + ",".join(sorted(canonicalize_name(extra) for extra in parsed.extras)) + "]"
     if parsed.url:

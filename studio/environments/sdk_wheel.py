@@ -38,10 +38,14 @@ def digest() -> str:
 
 def _files() -> list[Path]:
     def wanted(path: Path) -> bool:
-        return path.is_file() and not any(part in LEFT_OUT or part.endswith(LEFT_OUT) for part in path.relative_to(SOURCE).parts)
+        return path.is_file() and not any(
+            part in LEFT_OUT or part.endswith(LEFT_OUT) for part in path.relative_to(SOURCE).parts
+        )
 
     if not (SOURCE / "pyproject.toml").is_file():
-        raise Unavailable(f"The SDK's source is not at {SOURCE}; set ATELIER_SDK_WHEEL to the wheel of atelier-sdk to install.")
+        raise Unavailable(
+            f"The SDK's source is not at {SOURCE}; set ATELIER_SDK_WHEEL to the wheel of atelier-sdk to install."
+        )
     return sorted(path for path in SOURCE.rglob("*") if wanted(path))
 
 
@@ -70,7 +74,16 @@ def _build(folder: Path) -> Path:
             shutil.copyfile(path, target)
         out = Path(temporary) / "out"
         sources = of_site()
-        command = [find_uv_bin(), "build", "--wheel", "--quiet", "--out-dir", str(out), *sources.uv_arguments(), str(copy)]
+        command = [
+            find_uv_bin(),
+            "build",
+            "--wheel",
+            "--quiet",
+            "--out-dir",
+            str(out),
+            *sources.uv_arguments(),
+            str(copy),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, env=uv_environment(sources))
         if done.returncode:
             raise Unavailable(f"The SDK's wheel could not be built: {done.stderr.strip()[-2000:]}")
@@ -80,7 +93,11 @@ def _build(folder: Path) -> Path:
 
 def uv_environment(sources: Sources) -> dict[str, str]:
     """The environment of every uv that we start: no downloads of Pythons, the site's certificates, no colours."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "PIP_", "VIRTUAL_ENV", "PYTHON", "ATELIER_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("UV_", "PIP_", "VIRTUAL_ENV", "PYTHON", "ATELIER_"))
+    }
     kept |= {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "UV_HTTP_TIMEOUT": "120", "UV_NO_PROGRESS": "1"}
     if cache := os.environ.get("UV_CACHE_DIR"):
         kept["UV_CACHE_DIR"] = cache
@@ -93,7 +110,9 @@ def unpacked() -> Path:
     """A folder with the SDK's modules, for a Python that its user manages: it goes on PYTHONPATH."""
     folder = Path(settings.HOME) / "sdk" / digest()[:16] / "lib"
     if not folder.exists():
-        with tempfile.TemporaryDirectory(dir=wheel().parent if not os.environ.get("ATELIER_SDK_WHEEL") else None) as temporary:
+        with tempfile.TemporaryDirectory(
+            dir=wheel().parent if not os.environ.get("ATELIER_SDK_WHEEL") else None
+        ) as temporary:
             with zipfile.ZipFile(wheel()) as archive:
                 archive.extractall(temporary)
             folder.parent.mkdir(parents=True, exist_ok=True)

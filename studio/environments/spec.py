@@ -70,7 +70,9 @@ def read(definition: Mapping[str, Any], channels: Sequence[str] = ()) -> Spec:
     docker = _section(definition, "docker")
     spark = _section(definition, "spark")
     if spark.get("packages"):
-        raise Invalid("Spark packages can't be installed here; remove environment.spark.packages.", "environment.spark.packages")
+        raise Invalid(
+            "Spark packages can't be installed here; remove environment.spark.packages.", "environment.spark.packages"
+        )
     if python.get("baseCondaEnvironment"):
         raise Invalid(
             "base_conda_environment can't be extended here; list its packages in the environment, or set "
@@ -80,7 +82,9 @@ def read(definition: Mapping[str, Any], channels: Sequence[str] = ()) -> Spec:
     dockerfile = _text(docker.get("baseDockerfile"), "environment.docker.baseDockerfile")
     base_image = _text(docker.get("baseImage"), "environment.docker.baseImage").strip()
     if dockerfile and base_image:
-        raise Invalid("An environment has a base image or a Dockerfile, not both; set the other to None.", "environment.docker")
+        raise Invalid(
+            "An environment has a base image or a Dockerfile, not both; set the other to None.", "environment.docker"
+        )
     if any(character.isspace() for character in base_image):
         raise Invalid(f"{base_image!r} can't name an image.", "environment.docker.baseImage")
     common: dict[str, Any] = {
@@ -95,7 +99,9 @@ def read(definition: Mapping[str, Any], channels: Sequence[str] = ()) -> Spec:
         return Spec(
             **common, user_managed=True, interpreter=interpreter, python="", conda=(), channels=(), pip=(), options=()
         )
-    return Spec(**common, user_managed=False, interpreter="python", **_packages(python.get("condaDependencies"), channels))
+    return Spec(
+        **common, user_managed=False, interpreter="python", **_packages(python.get("condaDependencies"), channels)
+    )
 
 
 def _packages(raw: Any, channels: Sequence[str]) -> dict[str, Any]:
@@ -109,13 +115,13 @@ def _packages(raw: Any, channels: Sequence[str]) -> dict[str, Any]:
     # conda's own name for the installer: with channels it is solved like any package, without it is a requirement.
     by_pip = requirements.parse(parsed.pip)
     if channels and (parsed.python is not None or [match for match in matches if match.name != "pip"]):
-        names = [str(match) for match in matches]
-        names.append(f"python {parsed.python}".strip() if parsed.python is not None else "python")
-        outside = [name for name in parsed.channels if name not in ("nodefaults", *channels)]
-        sentences = tuple(f"channel {name}: this site's own channels are used in its place" for name in outside)
+        specs = [str(match) for match in matches]
+        specs.append(f"python {parsed.python}".strip() if parsed.python is not None else "python")
+        outside = [channel for channel in parsed.channels if channel not in ("nodefaults", *channels)]
+        sentences = tuple(f"channel {channel}: this site's own channels are used in its place" for channel in outside)
         return {
             "python": parsed.python or "",
-            "conda": tuple(sorted(names)),
+            "conda": tuple(sorted(specs)),
             "channels": tuple(channels),
             "pip": by_pip.requirements,
             "options": by_pip.options,
@@ -156,8 +162,14 @@ def _registry(value: Any) -> Registry:
     if not value:
         return Registry()
     if not isinstance(value, Mapping):
-        raise Invalid("baseImageRegistry must be an object with address, username and password.", "environment.docker.baseImageRegistry")
-    parts = {name: _text(value.get(name), f"environment.docker.baseImageRegistry.{name}").strip() for name in ("address", "username", "password")}
+        raise Invalid(
+            "baseImageRegistry must be an object with address, username and password.",
+            "environment.docker.baseImageRegistry",
+        )
+    parts = {
+        name: _text(value.get(name), f"environment.docker.baseImageRegistry.{name}").strip()
+        for name in ("address", "username", "password")
+    }
     return Registry(**parts)
 
 

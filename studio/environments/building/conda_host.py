@@ -18,7 +18,12 @@ from studio.environments.building.job import Job
 from studio.environments.spec import packages_key
 
 CHILD = Path(__file__).with_name("rattler_child.py")
-PLATFORM = {"linux-x86_64": "linux-64", "linux-aarch64": "linux-aarch64", "darwin-arm64": "osx-arm64", "darwin-x86_64": "osx-64"}
+PLATFORM = {
+    "linux-x86_64": "linux-64",
+    "linux-aarch64": "linux-aarch64",
+    "darwin-arm64": "osx-arm64",
+    "darwin-x86_64": "osx-64",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,9 @@ def _reason(job: Job, error: str) -> str:
 
 def install(job: Job, solved: Solved, prefix: Path, final: Path | str, work: Path) -> None:
     """Lays the packages out under `prefix`, with `final` written into the files as the path they will live under."""
-    answer = _child(job, work, {"do": "install", "lock": solved.lock, "prefix": str(prefix), "final_prefix": str(final)})
+    answer = _child(
+        job, work, {"do": "install", "lock": solved.lock, "prefix": str(prefix), "final_prefix": str(final)}
+    )
     if "error" in answer:
         raise BuildError(f"The conda packages can't be installed: {answer['error']}")
 

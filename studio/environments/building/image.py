@@ -148,7 +148,9 @@ class _Work:
             try:
                 images.pull(name, auth=auth, log=self.job.log.write, engine=self.engine)
             except NotFound as error:
-                raise BuildError(f"The base image {name} can't be had: {_words(error)}. Check its name, its tag and the registry's password.") from error
+                raise BuildError(
+                    f"The base image {name} can't be had: {_words(error)}. Check its name, its tag and the registry's password."
+                ) from error
             except Unavailable as error:
                 raise BuildError(f"The base image {name} can't be fetched: {_words(error)}.", retry=True) from error
 
@@ -162,9 +164,13 @@ class _Work:
             self.stage(dockerfile.users_own(wanted.dockerfile, self.certificates()), own, "the Dockerfile")
             base = own
         try:
-            ground = self.shared(dockerfile.ground(self.id(base), Path(uv.find_uv_bin()), self.certificates()), "ground")
+            ground = self.shared(
+                dockerfile.ground(self.id(base), Path(uv.find_uv_bin()), self.certificates()), "ground"
+            )
             if wanted.user_managed:
-                self.stage(dockerfile.user_managed(ground, wanted.interpreter, sdk_wheel.wheel()), tag, "the SDK", final=True)
+                self.stage(
+                    dockerfile.user_managed(ground, wanted.interpreter, sdk_wheel.wheel()), tag, "the SDK", final=True
+                )
             else:
                 self.packages(ground, tag)
         finally:
@@ -187,17 +193,25 @@ class _Work:
                 image = self.shared(dockerfile.conda(ground, solved.lock), "conda", context)
                 self.python = solved.python
             else:
-                image = self.shared(dockerfile.python(ground, _request(job.spec.python), _shown(job.spec.python)), "python")
+                image = self.shared(
+                    dockerfile.python(ground, _request(job.spec.python), _shown(job.spec.python)), "python"
+                )
             fresh, self.python = in_container.resolved(job, image, self.proxy, engine=self.engine)
             self.recorded = resolve.settle(job, self.python, locks.this_platform(), pip=fresh, conda=conda_lock)
         options = choices(job.spec.options)
-        self.stage(dockerfile.packages(image, self.recorded.pip, options, sdk_wheel.wheel()), tag, "the packages", final=True)
+        self.stage(
+            dockerfile.packages(image, self.recorded.pip, options, sdk_wheel.wheel()), tag, "the packages", final=True
+        )
 
     def shared(self, recipe: Recipe, name: str, context: Path | None = None) -> str:
         """A stage that environments share, named by its content; returns its id for the next FROM."""
         hashed = hashlib.sha256(recipe.dockerfile.encode())
         for file, content in sorted(recipe.files.items()):
-            hashed.update(file.encode() + b"\0" + hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).digest())
+            hashed.update(
+                file.encode()
+                + b"\0"
+                + hashlib.sha256(content if isinstance(content, bytes) else content.read_bytes()).digest()
+            )
         tag = f"atelier/{name}:{hashed.hexdigest()[:32]}"
         if not images.exists(tag, engine=self.engine):
             self.stage(recipe, tag, {"ground": "the base image's preparation"}.get(name, "Python"), context=context)
@@ -238,7 +252,12 @@ class _Work:
         host's proxy for https, and the index under its fixed name."""
         arguments = {name: value for name, value in proxies().items() if name in ("https_proxy", "no_proxy")}
         arguments["http_proxy"] = self.proxy
-        index = {"PIP_INDEX_URL": door.INDEX, "PIP_TRUSTED_HOST": door.HOST, "UV_INDEX_URL": door.INDEX, "UV_DEFAULT_INDEX": door.INDEX}
+        index = {
+            "PIP_INDEX_URL": door.INDEX,
+            "PIP_TRUSTED_HOST": door.HOST,
+            "UV_INDEX_URL": door.INDEX,
+            "UV_DEFAULT_INDEX": door.INDEX,
+        }
         return arguments | index if self.job.spec.dockerfile else arguments
 
     def certificates(self) -> bytes | None:
@@ -298,4 +317,3 @@ def _words(error: StudioError) -> str:
 def remove(name: str, *, engine: str | None = None) -> bool:
     """Removes an image; Conflict while a container uses it."""
     return images.remove(name, engine=engine)
-

@@ -6,6 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -29,7 +30,11 @@ def addresses(engine: str | None) -> tuple[str, str]:
     """(address to listen on, the name that the engine's containers know this host by) for the door to packages."""
     parts = urlsplit(engine_url(engine))
     if parts.scheme == "unix":
-        return ("127.0.0.1", "127.0.0.1") if settings.BUILD_NETWORK == "host" else ("0.0.0.0", _own_address("192.0.2.1", 9))
+        return (
+            ("127.0.0.1", "127.0.0.1")
+            if settings.BUILD_NETWORK == "host"
+            else ("0.0.0.0", _own_address("192.0.2.1", 9))
+        )
     host = urlsplit(settings.SERVER_URL_FOR_CONTAINERS).hostname
     return "0.0.0.0", host or _own_address(parts.hostname or "127.0.0.1", parts.port or 2375)
 
@@ -42,7 +47,13 @@ def _own_address(host: str, port: int) -> str:
 
 
 def run(
-    job: Job, image: str, command: list[str], *, files: list[containers.File], environment: Mapping[str, str], engine: str | None
+    job: Job,
+    image: str,
+    command: list[str],
+    *,
+    files: list[containers.File],
+    environment: Mapping[str, str],
+    engine: str | None,
 ) -> tuple[int, bytes]:
     """Runs a command to its end in a container of its own, which is gone afterwards. Raises Cancelled."""
     name = f"atelier-build-{job.build.pk}-{secrets.token_hex(4)}"
@@ -82,10 +93,12 @@ def resolved(job: Job, image: str, proxy: str, *, engine: str | None) -> tuple[s
     if job.sources.allow_prereleases:
         arguments += ["--prerelease", "allow"]
     for number, path in enumerate(job.sources.constraints):
-        with open(path, "rb") as file:
-            files.append(containers.File(f"/opt/atelier/constraint{number}.txt", file.read(), 0o644))
+        files.append(containers.File(f"/opt/atelier/constraint{number}.txt", Path(path).read_bytes(), 0o644))
         arguments += ["--constraint", f"/opt/atelier/constraint{number}.txt"]
-    environment = {"http_proxy": proxy, **{name: value for name, value in proxies().items() if name in ("https_proxy", "no_proxy")}}
+    environment = {
+        "http_proxy": proxy,
+        **{name: value for name, value in proxies().items() if name in ("https_proxy", "no_proxy")},
+    }
     script = '/opt/env/bin/python -c "import sys; print(*sys.version_info[:2], sep=chr(46))" && exec /bin/sh /opt/atelier/resolve.sh "$@"'
     command = ["/bin/sh", "-c", script, "resolve", *arguments]
     code, output = run(job, image, command, files=files, environment=environment, engine=engine)

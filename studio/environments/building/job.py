@@ -45,7 +45,12 @@ class Job:
         self.check()
         output = bytearray()
         with subprocess.Popen(
-            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         ) as process:
             watcher = threading.Thread(target=self._watch, args=(process,), daemon=True)
             watcher.start()
@@ -61,7 +66,9 @@ class Job:
             text = bytes(output[-32_000:]).decode(errors="replace")
             if quiet:
                 self.log.write(bytes(output))
-            raise BuildError(explain(text) or f"{Path(command[0]).name} {command[1]} ended with {code}: {text.strip()[-600:]}")
+            raise BuildError(
+                explain(text) or f"{Path(command[0]).name} {command[1]} ended with {code}: {text.strip()[-600:]}"
+            )
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         while process.poll() is None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import rattler
 from rattler.exceptions import SolverError
-from rattler.lock import LockFile, LockPlatform
+from rattler.lock import LockChannel, LockFile, LockPlatform
 
 ENVIRONMENT = "default"
 
@@ -38,7 +38,7 @@ async def solve(request: dict[str, Any]) -> dict[str, str]:
         return {"error": f"The conda packages can't be solved: {error}"}
     place = LockPlatform(request["platform"])
     lock = LockFile([place])
-    lock.set_channels(ENVIRONMENT, channels)
+    lock.set_channels(ENVIRONMENT, [LockChannel(url) for url in request["channels"]])
     for record in records:
         lock.add_conda_package(ENVIRONMENT, place, record)
     with tempfile.TemporaryDirectory() as folder:

@@ -51,7 +51,9 @@ def fetch(job: Job, tag: str, *, engine: str | None) -> str:
             job.log.say(f"Not in the {registry.name} {registry.address}.")
             continue
         except Unavailable as error:
-            job.log.say(f"The {registry.name} {registry.address} does not answer; going on without it ({_words(error)}).")
+            job.log.say(
+                f"The {registry.name} {registry.address} does not answer; going on without it ({_words(error)})."
+            )
             continue
         images.tag(there, tag, engine=engine)
         images.remove(there, engine=engine)  # the registry's name for it; the image stays under ours
@@ -71,7 +73,9 @@ def keep(job: Job, tag: str, *, engine: str | None) -> None:
         digest = images.push(there, auth=registry.auth, log=job.log.write, engine=engine)
         job.log.say(f"Kept in the workspace registry {registry.address} as {digest}.")
     except StudioError as error:
-        job.log.say(f"Could not be kept in the workspace registry {registry.address}: {_words(error)}. The image is on this engine.")
+        job.log.say(
+            f"Could not be kept in the workspace registry {registry.address}: {_words(error)}. The image is on this engine."
+        )
     finally:
         images.remove(there, engine=engine)
 

@@ -27,7 +27,18 @@ def introduce(job: Job) -> None:
 def on_this_host(job: Job, python: str, folder: Path) -> str:
     """The resolution for a Python of this host: a requirements file of exact versions. Raises BuildError."""
     wanted, out = requirements_file(folder, inputs(job)), folder / "resolved.txt"
-    arguments = ["pip", "compile", str(wanted), "--python", python, "--no-header", "--no-annotate", "--quiet", "-o", str(out)]
+    arguments = [
+        "pip",
+        "compile",
+        str(wanted),
+        "--python",
+        python,
+        "--no-header",
+        "--no-annotate",
+        "--quiet",
+        "-o",
+        str(out),
+    ]
     arguments += [*job.sources.uv_arguments(), *choices(job.spec.options)]
     for constraint in job.sources.constraints:
         arguments += ["--constraint", constraint]
@@ -44,5 +55,7 @@ def settle(job: Job, python: str, system: str, *, pip: str, conda: str = "") -> 
         job.log.say("Resolved today, the packages would differ from the recorded lock:")
         for line in settled.drift.splitlines():
             job.log.say(f"    {line}")
-        job.log.say("The recorded lock is installed. To take the new versions, choose “Resolve anew” on the environment's page.")
+        job.log.say(
+            "The recorded lock is installed. To take the new versions, choose “Resolve anew” on the environment's page."
+        )
     return settled.lock

@@ -69,7 +69,9 @@ def build(job: Job) -> Made:
         return result
     except OSError as error:
         if error.errno == 28:  # ENOSPC
-            raise BuildError("The disk is full: the environment could not be written. Free space, then submit again.") from error
+            raise BuildError(
+                "The disk is full: the environment could not be written. Free space, then submit again."
+            ) from error
         raise
     finally:
         os.close(handle)
@@ -90,9 +92,7 @@ def _fill(job: Job, made: Path) -> Made:
         pip = resolve.on_this_host(job, interpreter, work)
         lock = resolve.settle(job, python_minor, locks.this_platform(), pip=pip, conda=solved.fresh)
     else:
-        own = pythons.on_this_host()
-        default = next((python for python in own if python.version == ".".join(map(str, sys.version_info[:3]))), None)
-        python = pythons.choose(job.spec.python, own, default=default)
+        python = pythons.for_pin(job.spec.python)
         job.log.say(f"Python {python.version} ({python.path})")
         pip = resolve.on_this_host(job, python.path, work)
         lock = resolve.settle(job, python.minor, locks.this_platform(), pip=pip)

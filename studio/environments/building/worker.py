@@ -52,10 +52,15 @@ def run(build_id: int) -> None:
         again = isinstance(error, Unavailable) or (isinstance(error, BuildError) and error.retry)
         if not beat.lost:
             _fail(build, log, error.message, again=again)
-    except Exception as error:  # noqa: BLE001 - the loop of a worker: the runs that wait must learn that it failed
+    except Exception as error:
         logger.exception("build %s", build.pk)
         if not beat.lost:
-            _fail(build, log, f"The build met an error of the server's own ({type(error).__name__}: {error}).", again=False)
+            _fail(
+                build,
+                log,
+                f"The build met an error of the server's own ({type(error).__name__}: {error}).",
+                again=False,
+            )
     finally:
         beat.stop()
 
@@ -73,7 +78,12 @@ def _claim(build_id: int) -> Build | None:
         build.save(update_fields=["state", "holder", "leased_until", "attempts", "started_at"])
     if build.attempts > MAX_ATTEMPTS:
         log = Writer(build.pk)
-        _end(build, log, State.FAILED, f"The build was cut off {MAX_ATTEMPTS} times as its worker ended; see the workers' own log.")
+        _end(
+            build,
+            log,
+            State.FAILED,
+            f"The build was cut off {MAX_ATTEMPTS} times as its worker ended; see the workers' own log.",
+        )
         return None
     return build
 
@@ -154,7 +164,13 @@ def _remember(build: Build, made: Made) -> None:
     ).first()
     if found is None:
         return
-    kept = {"key": build.key, "digest": made.digest, "lock": made.lock.pk if made.lock else None, "base": made.base_digest, "build": build.pk}
+    kept = {
+        "key": build.key,
+        "digest": made.digest,
+        "lock": made.lock.pk if made.lock else None,
+        "base": made.base_digest,
+        "build": build.pk,
+    }
     found.built = {**found.built, build.backend: kept}
     found.save(update_fields=["built"])
 
@@ -166,7 +182,10 @@ def _fail(build: Build, log: Writer, message: str, *, again: bool) -> None:
         log.flush()
         # Short, so that the run that asks next has it sent again: what is away needs a moment to come back.
         Build.objects.filter(pk=build.pk, holder=build.holder).update(
-            state=State.QUEUED, holder="", message=message, leased_until=timezone.now() + timedelta(seconds=5 * build.attempts)
+            state=State.QUEUED,
+            holder="",
+            message=message,
+            leased_until=timezone.now() + timedelta(seconds=5 * build.attempts),
         )
         return
     _end(build, log, State.FAILED, message)

@@ -84,7 +84,9 @@ class BuildLog(models.Model):
     data = models.BinaryField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["build", "offset"], name="a piece of a build log is written once")]
+        constraints = [
+            models.UniqueConstraint(fields=["build", "offset"], name="a piece of a build log is written once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.build_id}@{self.offset}"

@@ -39,7 +39,9 @@ class EnvironmentVersion(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["environment", "version"], name="an environment's version is registered once")
+            models.UniqueConstraint(
+                fields=["environment", "version"], name="an environment's version is registered once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -91,11 +91,15 @@ class Door:
         try:
             answer = self.session().get(url, headers={"Accept": pages.ACCEPT}, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
-            raise Unavailable(f"The package index {without_password(url)} does not answer ({type(error).__name__}).") from error
+            raise Unavailable(
+                f"The package index {without_password(url)} does not answer ({type(error).__name__})."
+            ) from error
         if answer.status_code in (404, 403):
             return []
         if answer.status_code != 200:
-            raise Unavailable(f"The package index {without_password(url)} answers {answer.status_code} {answer.reason}.")
+            raise Unavailable(
+                f"The package index {without_password(url)} answers {answer.status_code} {answer.reason}."
+            )
         if "json" in answer.headers.get("Content-Type", ""):
             return pages.from_json(answer.json(), answer.url)
         return pages.from_html(answer.text, answer.url)
@@ -144,7 +148,9 @@ class Door:
                     hashed.update(block)
                     file.write(block)
             if digest and digest != f"sha256={hashed.hexdigest()}":
-                raise Unavailable(f"{without_password(url)} is not the file that its index promises (its SHA-256 differs).")
+                raise Unavailable(
+                    f"{without_password(url)} is not the file that its index promises (its SHA-256 differs)."
+                )
             partial.replace(target)
         except requests.RequestException as error:
             raise Unavailable(f"{without_password(url)} can't be fetched ({type(error).__name__}).") from error
@@ -153,7 +159,9 @@ class Door:
 
     def tidy(self) -> None:
         """Throws away the files used longest ago until the folder is within its bound."""
-        files = [(path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.glob("??/*") if path.is_file()]
+        files = [
+            (path.stat().st_mtime, path.stat().st_size, path) for path in self.folder.glob("??/*") if path.is_file()
+        ]
         total = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if total <= self.keep_bytes:
@@ -171,7 +179,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         expected = "Basic " + base64.b64encode(f"build:{self.door.token}".encode()).decode()
         if not hmac.compare_digest(self.headers.get("Proxy-Authorization", ""), expected):
-            self._say(407, "This proxy serves one build; its password is in that build's http_proxy.", {"Proxy-Authenticate": 'Basic realm="build"'})
+            self._say(
+                407,
+                "This proxy serves one build; its password is in that build's http_proxy.",
+                {"Proxy-Authenticate": 'Basic realm="build"'},
+            )
             return
         parts = urlsplit(self.path)
         try:
@@ -217,7 +229,9 @@ class _Handler(BaseHTTPRequestHandler):
         wanted = self.headers.get("Range", "")
         if wanted.startswith("bytes=") and "," not in wanted:
             first, _, last = wanted[6:].partition("-")
-            start, end = (int(first), min(int(last or size - 1), size - 1)) if first else (max(0, size - int(last)), size - 1)
+            start, end = (
+                (int(first), min(int(last or size - 1), size - 1)) if first else (max(0, size - int(last)), size - 1)
+            )
             status = 206
         self.send_response(status)
         self.send_header("Content-Type", "application/octet-stream")
@@ -239,10 +253,16 @@ class _Handler(BaseHTTPRequestHandler):
         if urlsplit(self.path).scheme != "http":
             self._say(400, "This proxy passes on plain http only.")
             return
-        headers = {name: value for name, value in self.headers.items() if name.lower() in ("accept", "user-agent", "range", "if-modified-since")}
+        headers = {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower() in ("accept", "user-agent", "range", "if-modified-since")
+        }
         headers["Accept-Encoding"] = "identity"
         try:
-            with self.door.session().request(self.command, self.path, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as answer:
+            with self.door.session().request(
+                self.command, self.path, headers=headers, stream=True, timeout=TIMEOUT_SECONDS
+            ) as answer:
                 self.send_response(answer.status_code)
                 for name in ("Content-Type", "Content-Length", "Last-Modified", "ETag", "Content-Range"):
                     if name in answer.headers:
@@ -273,7 +293,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def opened(sources: Sources, folder: Path, keep_bytes: int, listen: str = "127.0.0.1", reached_as: str = "127.0.0.1") -> Iterator[str]:
+def opened(
+    sources: Sources, folder: Path, keep_bytes: int, listen: str = "127.0.0.1", reached_as: str = "127.0.0.1"
+) -> Iterator[str]:
     """Holds a door open; gives the proxy address, password included, for the build's http_proxy.
 
     `listen` is the address to bind, `reached_as` the one that the engine's containers know this host by.
@@ -281,7 +303,9 @@ def opened(sources: Sources, folder: Path, keep_bytes: int, listen: str = "127.0
     door = Door(sources, folder, keep_bytes)
     server = ThreadingHTTPServer((listen, 0), type("Handler", (_Handler,), {"door": door}))
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="package-door", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="package-door", daemon=True
+    )
     thread.start()
     try:
         yield f"http://build:{door.token}@{reached_as}:{server.server_address[1]}"

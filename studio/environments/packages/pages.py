@@ -48,14 +48,16 @@ def from_html(text: str, base: str) -> list[Link]:
         if not name or not is_package(name):
             continue
         metadata = anchor.get("data-core-metadata") or anchor.get("data-dist-info-metadata")
-        links.append(Link(
-            filename=name,
-            url=url,
-            digest=fragment if fragment.startswith("sha256=") else "",
-            requires_python=anchor.get("data-requires-python") or "",
-            yanked=(anchor["data-yanked"] or "") if "data-yanked" in anchor else None,
-            has_metadata=bool(metadata) and metadata != "false",
-        ))
+        links.append(
+            Link(
+                filename=name,
+                url=url,
+                digest=fragment if fragment.startswith("sha256=") else "",
+                requires_python=anchor.get("data-requires-python") or "",
+                yanked=(anchor["data-yanked"] or "") if "data-yanked" in anchor else None,
+                has_metadata=bool(metadata) and metadata != "false",
+            )
+        )
     return links
 
 
@@ -65,20 +67,26 @@ def from_json(data: dict[str, object], base: str) -> list[Link]:
     files = data.get("files")
     for file in files if isinstance(files, list) else []:
         hashes, yanked = file.get("hashes") or {}, file.get("yanked")
-        links.append(Link(
-            filename=file["filename"],
-            url=urljoin(base, file["url"]),
-            digest=f"sha256={hashes['sha256']}" if hashes.get("sha256") else "",
-            requires_python=file.get("requires-python") or "",
-            yanked=None if not yanked else (yanked if isinstance(yanked, str) else ""),
-            has_metadata=bool(file.get("core-metadata") or file.get("dist-info-metadata")),
-        ))
+        links.append(
+            Link(
+                filename=file["filename"],
+                url=urljoin(base, file["url"]),
+                digest=f"sha256={hashes['sha256']}" if hashes.get("sha256") else "",
+                requires_python=file.get("requires-python") or "",
+                yanked=None if not yanked else (yanked if isinstance(yanked, str) else ""),
+                has_metadata=bool(file.get("core-metadata") or file.get("dist-info-metadata")),
+            )
+        )
     return links
 
 
 def from_folder(folder: Path, project: str) -> list[Link]:
     """A project's files in a flat folder of wheels and archives."""
-    return [Link(path.name, path.as_uri()) for path in sorted(folder.iterdir()) if path.is_file() and project_of(path.name) == project]
+    return [
+        Link(path.name, path.as_uri())
+        for path in sorted(folder.iterdir())
+        if path.is_file() and project_of(path.name) == project
+    ]
 
 
 def is_package(filename: str) -> bool:

@@ -56,9 +56,22 @@ class Sources:
 def of_site(options: Iterable[str] = ()) -> Sources:
     """The site's sources, with an environment's own options (--extra-index-url … ) on top."""
     pip = pip_settings()
-    index = settings.INDEX_URL or _first("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL") or pip.get("index-url") or PYPI
-    extra = [*settings.EXTRA_INDEX_URLS, *_words(_first("UV_EXTRA_INDEX_URL")), *_words(_first("PIP_EXTRA_INDEX_URL") or pip.get("extra-index-url"))]
-    links = [*_words(settings.FIND_LINKS), *_words(_first("UV_FIND_LINKS")), *_words(_first("PIP_FIND_LINKS") or pip.get("find-links"))]
+    index = (
+        settings.INDEX_URL
+        or _first("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
+        or pip.get("index-url")
+        or PYPI
+    )
+    extra = [
+        *settings.EXTRA_INDEX_URLS,
+        *_words(_first("UV_EXTRA_INDEX_URL")),
+        *_words(_first("PIP_EXTRA_INDEX_URL") or pip.get("extra-index-url")),
+    ]
+    links = [
+        *_words(settings.FIND_LINKS),
+        *_words(_first("UV_FIND_LINKS")),
+        *_words(_first("PIP_FIND_LINKS") or pip.get("find-links")),
+    ]
     pre = False
     for option in options:
         name, _, value = option.partition(" ")
@@ -70,7 +83,11 @@ def of_site(options: Iterable[str] = ()) -> Sources:
             links.append(value)
         elif name == "--pre":
             pre = True
-    constraints = [path for path in _words(_first("PIP_CONSTRAINT", "UV_CONSTRAINT") or pip.get("constraint")) if Path(path).is_file()]
+    constraints = [
+        path
+        for path in _words(_first("PIP_CONSTRAINT", "UV_CONSTRAINT") or pip.get("constraint"))
+        if Path(path).is_file()
+    ]
     bundle = settings.CA_BUNDLE or _first("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE") or pip.get("cert") or ""
     kept_links = [link for link in dict.fromkeys(links) if "://" in link or Path(link).is_dir()]
     return Sources(index, tuple(dict.fromkeys(extra)), tuple(kept_links), tuple(constraints), bundle, pre)

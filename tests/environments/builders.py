@@ -1,0 +1,62 @@
+"""Definitions as the SDK sends them, and the steps a run takes until its environment is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from studio.environments.models import ACTIVE, Build
+from studio.environments.prepare import Backend, Prepared, find_or_build
+from studio.environments.tasks import build as build_task
+from studio.workspace.models import Workspace
+
+
+def definition(
+    name: str = "env",
+    *,
+    pip: list[str] | None = None,
+    conda: list[str] | None = None,
+    channels: list[str] | None = None,
+    version: str | None = None,
+    user_managed: bool = False,
+    docker: dict[str, Any] | None = None,
+    variables: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """A v1 environment definition."""
+    dependencies: list[Any] = [*(conda or []), *([{"pip": pip}] if pip else [])]
+    specification = {"name": "project_environment", "channels": channels or [], "dependencies": dependencies}
+    return {
+        "name": name,
+        "version": version,
+        "python": {
+            "interpreterPath": "python",
+            "userManagedDependencies": user_managed,
+            "condaDependencies": None if user_managed else specification,
+            "baseCondaEnvironment": None,
+        },
+        "environmentVariables": variables or {},
+        "docker": {
+            "baseImage": None,
+            "baseDockerfile": None,
+            "baseImageRegistry": {"address": None, "username": None, "password": None},
+            **(docker or {}),
+        },
+    }
+
+
+def work() -> None:
+    """What the workers do: every build that waits is built, until none is left."""
+    while waiting := Build.objects.filter(state__in=ACTIVE).first():
+        build_task(waiting.pk)
+        waiting.refresh_from_db()
+        assert waiting.state not in ACTIVE, "a worker left its build as it was"
+
+
+def prepared(
+    workspace: Workspace, wanted: dict[str, Any], *, backend: Backend = "process", run: str = "run-1"
+) -> Prepared:
+    """A run's environment, after its build."""
+    found = find_or_build(workspace, wanted, backend=backend, for_run=run)
+    if found.state == "building":
+        work()
+        found = find_or_build(workspace, wanted, backend=backend, for_run=run)
+    return found
