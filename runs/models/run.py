@@ -69,6 +69,8 @@ class Run(models.Model):
     # host:process:start of that worker, so that the lease of one that was killed on this host ends at once.
     leased_by = models.CharField(max_length=150, default="", blank=True)
     retries = models.PositiveSmallIntegerField(default=0)
+    # Why the worker itself is ending the job ("time limit"); written before anything is stopped.
+    stopped_for = models.CharField(max_length=40, default="", blank=True)
     # Why it waits, in words, for the page.
     waiting_for = models.TextField(default="", blank=True)
     image = models.CharField(max_length=255, default="", blank=True)

@@ -17,6 +17,10 @@ class RunTask(models.Model):
     backend = models.CharField(max_length=20)
     node = models.CharField(max_length=255, default="", blank=True)
     engine = models.CharField(max_length=255, default="", blank=True)
+    # All that starts it (image, limits, network …) but the token, so that any worker can start, look at and clean it.
+    job = models.JSONField(default=dict)
+    # What the backend saw of its end; kept because the container is removed before the run is final.
+    seen = models.JSONField(default=dict)
     launched_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
