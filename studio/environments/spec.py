@@ -114,7 +114,7 @@ def _packages(raw: Any, channels: Sequence[str]) -> dict[str, Any]:
     matches = parsed.matches
     # conda's own name for the installer: with channels it is solved like any package, without it is a requirement.
     by_pip = requirements.parse(parsed.pip)
-    if channels and (parsed.python is not None or [match for match in matches if match.name != "pip"]):
+    if channels and (parsed.python is not None or any(match.name != "pip" for match in matches)):
         specs = [str(match) for match in matches]
         specs.append(f"python {parsed.python}".strip() if parsed.python is not None else "python")
         outside = [channel for channel in parsed.channels if channel not in ("nodefaults", *channels)]

@@ -221,9 +221,7 @@ class _Work:
         """Builds one Dockerfile. Raises BuildError with the step or the installer's reason, Cancelled."""
         self.job.check()
         self.job.log.say(f"-- {what}")
-        labels = {"atelier.build": str(self.job.build.pk)}
-        if final:
-            labels |= {KEY_LABEL: self.job.build.key, PYTHON_LABEL: self.python}
+        labels = {KEY_LABEL: self.job.build.key, PYTHON_LABEL: self.python} if final else {}
         with tempfile.TemporaryDirectory(prefix="atelier-build-") as temporary:
             folder = context or Path(temporary)
             dockerfile.write(recipe, folder)
@@ -232,7 +230,7 @@ class _Work:
                     folder,
                     tag,
                     labels,
-                    self.job.log.write,
+                    self.write,
                     self.job.cancelled.is_set,
                     engine=self.engine,
                     build_args=self.arguments(),
@@ -246,6 +244,10 @@ class _Work:
                 if "disk" in error.message:
                     raise BuildError(error.message) from error
                 raise
+
+    def write(self, data: bytes) -> None:
+        """The engine's output without the red that it paints what a tool wrote to its error stream."""
+        self.job.log.write(re.sub(rb"\x1b\[(91|0)m", b"", data))
 
     def arguments(self) -> Mapping[str, str]:
         """Build arguments: the door as the proxy for plain http (left out of history and cache by the engine), the
