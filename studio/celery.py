@@ -47,6 +47,11 @@ app.autodiscover_tasks(["runs.execution", "studio.environments", "studio.compute
 # A tick that comes late is of no use beside the next one: it expires, so that ticks never pile up behind long work.
 app.conf.beat_schedule = {
     **(app.conf.beat_schedule or {}),
+    "runs.beat": {
+        "task": "runs.beat",
+        "schedule": settings.BEAT_SECONDS,
+        "options": {"expires": settings.BEAT_SECONDS},
+    },
     "compute.tick": {"task": "compute.tick", "schedule": 2.0, "options": {"expires": 4}},
     "compute.sample": {"task": "compute.sample", "schedule": 5.0, "options": {"expires": 5}},
 }

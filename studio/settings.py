@@ -263,6 +263,8 @@ ENGINE_AWAY_SECONDS = float(env("ATELIER_ENGINE_AWAY_SECONDS", "120"))
 # How often what jobs use is sampled; 0 turns it off. Samples are kept for so many days.
 USAGE_SECONDS = float(env("ATELIER_USAGE_SECONDS", "5"))
 USAGE_DAYS = float(env("ATELIER_USAGE_DAYS", "30"))
+# How often every run that is not final is looked at though nobody reported anything: a lost job is noticed this soon.
+BEAT_SECONDS = float(env("ATELIER_BEAT_SECONDS", "3"))
 
 LOGGING = {
     "version": 1,

@@ -104,7 +104,7 @@ def create(spec: ContainerSpec, *, engine: str | None = None) -> bool:
     networking = None
     if spec.network and spec.aliases:
         endpoint = connection.create_endpoint_config(aliases=list(spec.aliases))
-        networking = connection.create_networking_config({spec.network: endpoint})
+        networking = connection.create_networking_config({spec.network: endpoint})  # type: ignore[arg-type] # the stubs err
     try:
         with sentences(engine):
             connection.create_container(

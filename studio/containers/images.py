@@ -24,6 +24,8 @@ Cancelled = Callable[[], bool]
 # How often a silent build is asked whether it is still wanted.
 WATCH_SECONDS = 0.5
 SWEEP_SECONDS = 10.0
+# A step that prints nothing for this long is stuck.
+BUILD_SECONDS = 4 * 3600
 # What an error repeats of the log: enough for an installer's whole complaint.
 TAIL_BYTES = 16_000
 
@@ -220,9 +222,10 @@ class _Progress:
                 self.step, self._cached = match.group(1), False
             elif line.startswith(" ---> Using cache"):
                 self._cached = True
-            elif (match := re.match(r" ---> ([0-9a-f]{12,64})$", line)) and not self._cached:
-                if not self.step.upper().startswith("FROM "):
-                    self.made.append(match.group(1))
+            elif self._cached or self.step.upper().startswith("FROM "):
+                continue  # what this line names was there before
+            elif match := re.match(r" ---> ([0-9a-f]{12,64})$", line):
+                self.made.append(match.group(1))
 
 
 def build(
@@ -248,7 +251,7 @@ def build(
     stream, progress = _BuildStream(cancelled), _Progress(log)
     with sentences(engine):
         # A connection of its own: the hook and the endless read time must not touch the thread's other calls.
-        connection = docker.APIClient(base_url=engine_url(engine), version=api(engine)._version, timeout=None)
+        connection = docker.APIClient(base_url=engine_url(engine), version=api(engine).api_version, timeout=BUILD_SECONDS)
     connection.hooks["response"] = [stream.keep]
     watcher = threading.Thread(target=stream.watch, name="build-watch", daemon=True)
     watcher.start()

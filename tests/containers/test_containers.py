@@ -117,6 +117,6 @@ def test_what_cannot_start_says_why(name):
     assert finished(name).exit_code == 127 and b"no-such-program" in containers.logs(name)
     with pytest.raises(NotFound, match="no/such-image"):
         containers.create(ContainerSpec(name=name + "-other", image="no/such-image:1", command=["true"], user="1:1"))
-    with pytest.raises(Invalid, match="(?i)cpu"):
+    with pytest.raises(Invalid, match=r"(?i)cpu"):
         containers.create(spec(name + "-much", "true", cpus=10_000))
     assert client.info().cpus >= 1

@@ -70,7 +70,7 @@ def test_a_recipe_that_fails_says_at_which_step_and_leaves_nothing(tmp_path, tag
 
 
 def test_a_recipe_that_does_not_parse_is_refused_in_a_sentence(tmp_path, tag):
-    with pytest.raises(Invalid, match="(?i)unknown instruction"):
+    with pytest.raises(Invalid, match=r"(?i)unknown instruction"):
         images.build(recipe(tmp_path, "RUUN true"), tag, {}, lambda data: None, lambda: False)
 
 

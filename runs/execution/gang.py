@@ -1,0 +1,120 @@
+"""The jobs of a run, made anew from its rows at each step. One node is a gang of one."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from runs.execution import run_token
+from runs.execution.executor import Job
+from runs.execution.lease import HOST
+from runs.kinds.script.spec import ScriptSpec
+from runs.models import Run, RunTask
+from studio.errors import Invalid
+
+if TYPE_CHECKING:
+    from studio.compute.placing import PlacedNode
+    from studio.environments.prepare import Prepared
+
+# The shared memory of v1's containers; PyTorch's data loaders need more than Docker's 64 MB.
+SHM_BYTES = 2 << 30
+UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True)
+class Gang:
+    """What all jobs of a run share when they are started."""
+
+    run: Run
+    spec: ScriptSpec
+    nodes: tuple[PlacedNode, ...]
+    backend: str
+    prepared: Prepared
+
+
+def backend_of(spec: ScriptSpec, placed_backend: str) -> str:
+    """Where the jobs run. On `local` a definition may ask for Docker; on a cluster the cluster decides."""
+    if placed_backend == "process" and spec.use_docker:
+        return "docker"
+    return placed_backend
+
+
+def launch_rows(gang: Gang) -> list[RunTask]:
+    """The rows of this attempt's jobs, one per node, each with all that starts it; made when they are not there."""
+    rows = []
+    for index, node in enumerate(gang.nodes):
+        job = job_on(gang, index, node)
+        row, _ = RunTask.objects.get_or_create(
+            run=gang.run,
+            attempt=gang.run.retries,
+            index=index,
+            defaults={"backend": gang.backend, "node": job.node, "engine": node.engine, "job": kept(job)},
+        )
+        rows.append(row)
+    return rows
+
+
+def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
+    """The job of one node."""
+    variables = dict(gang.prepared.variables)
+    return Job(
+        run_id=gang.run.pk,
+        attempt=gang.run.retries,
+        task=index,
+        python_path=variables.pop("PYTHONPATH", ""),
+        environment={**variables, **identity(gang.run)},
+        python=gang.prepared.python or "",
+        image=gang.prepared.image or "",
+        engine=node.engine or None,
+        network=node.network or None,
+        volume=node.volume or None,
+        hostname=f"node-{index}",
+        aliases=(f"node-{index}",),
+        cpus=node.cpus or None,
+        memory_mb=node.memory_bytes >> 20 or None,
+        shm_bytes=size(gang.spec.shm_size) if gang.spec.shm_size else SHM_BYTES,
+        gpus=len(node.gpus),
+        # A process is on the host whose worker started it, and only workers there can look at it.
+        node=HOST if gang.backend == "process" else node.name,
+    )
+
+
+def kept(job: Job) -> dict[str, Any]:
+    """What a row keeps of a job: everything but its secret."""
+    return {name: value for name, value in dataclasses.asdict(job).items() if name != "token"}
+
+
+def job_of(run: Run, row: RunTask, *, with_token: bool = False) -> Job:
+    """The job of a row. `with_token` gives the run its token, for a start."""
+    told = {**row.job, "aliases": tuple(row.job.get("aliases") or ()), "command": tuple(row.job.get("command") or ())}
+    return Job(**told, token=run_token.give(run) if with_token else "")
+
+
+def identity(run: Run) -> dict[str, str]:
+    """Who a job is, under the names that v1 scripts read. Nothing of it is secret."""
+    workspace, experiment = run.workspace, run.experiment
+    return {
+        "ATELIER_URL": settings.SERVER_URL,
+        "AZUREML_SERVICE_ENDPOINT": settings.SERVER_URL,
+        "AZUREML_DISCOVERY_SERVICE_ENDPOINT": settings.SERVER_URL,
+        "AZUREML_RUN_ID": run.pk,
+        "AZUREML_ROOT_RUN_ID": run.root_id,
+        "AZUREML_ARM_SUBSCRIPTION": workspace.subscription_id,
+        "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group,
+        "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
+        "AZUREML_ARM_PROJECT_NAME": experiment.name,
+        "AZUREML_WORKSPACE_ID": str(workspace.pk),
+        "AZUREML_EXPERIMENT_ID": str(experiment.pk),
+    }
+
+
+def size(text: Any) -> int:
+    """Bytes of "2g", "512m" or "1073741824". Raises Invalid."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([bkmg]?)b?", str(text).strip().lower())
+    if match is None or not (number := int(float(match.group(1)) * UNITS[match.group(2)])):
+        raise Invalid(f"docker.shmSize is {text!r}; write a size such as 512m or 2g.", "docker.shmSize")
+    return number

@@ -1,0 +1,189 @@
+"""A job from its first to its last step, and the delivery of what a killed agent left behind."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from atelier import config, spool
+from atelier.client import Client, segment
+from atelier.errors import AtelierError, ServiceError, UserError
+from atelier_jobs.agent import failure, outputs, script, snapshot
+from atelier_jobs.agent.job import DRIVER_LOG, Job, Place, connect, fetch, place
+from atelier_jobs.agent.logs import Shipper
+from atelier_jobs.agent.masking import Mask, secrets_of
+
+# Exit codes of the agent itself; the script's own is in its report. 0: all was delivered.
+DELIVERED, UNDELIVERED, NOT_STARTED = 0, 75, 78
+
+
+class Diary:
+    """The execution log: what the agent does and when, for people who wonder where the time went."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, words: str) -> None:
+        now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        with self.file.open("a") as out:
+            out.write(f"{now}Z {words}\n")
+
+
+class Agent:
+    """One job in one folder."""
+
+    def __init__(self, where: Place) -> None:
+        self.where = where
+        self.client: Client = connect(where)
+        self.script = script.Script(where.grace_seconds)
+        # A node's name may come from a user's cluster name; it becomes part of a file's name here.
+        node = "".join(c if c.isalnum() or c in "-_." else "_" for c in where.node)[:100]
+        self.diary_path = f"azureml-logs/55_azureml-execution-{node}.txt"
+        self.diary = Diary(where.folder / self.diary_path)
+
+    def run(self) -> int:
+        """Runs the job; returns the agent's exit code."""
+        signal.signal(signal.SIGTERM, lambda *_: self.script.stop())
+        signal.signal(signal.SIGINT, lambda *_: self.script.stop())
+        self.diary(f"The agent has started on {self.where.node} under {script.version_line()}.")
+        job = fetch(self.client, self.where)
+        shipper = self._shipper(job)
+        try:
+            self._prepare(job)
+            command = script.command_of(job, self.where)
+        except UserError as error:
+            self.diary(f"The job cannot start: {error.message}")
+            shipper.start()
+            return self._end(
+                job,
+                shipper,
+                failure.End(None, "", {"type": type(error).__name__, "message": error.message, "traceback": ""}),
+            )
+        shipper.start()
+        before = failure.oom_kills()
+        self._report("started")
+        self.diary(f"Running {' '.join(command)}")
+        log = self.where.folder / job.log_path
+        code = self.script.run(command, self.where.work, self._environment(job), log)
+        end = failure.end_of(code, log, before)
+        self.where.exit_file.write_text(json.dumps(end.as_dict()))
+        self.diary(
+            f"The script has ended: {'exit code ' + str(end.exit_code) if end.exit_code is not None else end.signal}."
+        )
+        return self._end(job, shipper, end)
+
+    def deliver(self) -> int:
+        """Sends what is left in the folder of an agent that was killed: logs, metrics, outputs and how it ended."""
+        job = fetch(self.client, self.where)
+        shipper = self._shipper(job, resume=True)
+        self.diary("Another agent delivers what the first one had left.")
+        log = self.where.folder / job.log_path
+        try:
+            told = json.loads(self.where.exit_file.read_text())
+            end = failure.End(told["exit_code"], told["signal"], told["error"])
+        except (OSError, ValueError, KeyError):
+            # Killed with its script: how that ended, the worker has seen; what it last said, the log knows.
+            end = failure.End(None, "", failure.last_traceback(failure.tail(log)))
+        shipper.start()
+        return self._end(job, shipper, end)
+
+    def _shipper(self, job: Job, *, resume: bool = False) -> Shipper:
+        mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
+        shipper = Shipper(self.client, self.where.run_id, mask, self.where.work / "logs", self.script.stop)
+        for name in (self.diary_path, job.log_path):
+            file = self.where.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+            shipper.follow(name, file, resume=resume)
+        if resume:
+            for file in outputs.files_below(self.where.work / "logs"):
+                if not file.is_symlink():
+                    shipper.follow(file.relative_to(self.where.work).as_posix(), file, resume=True)
+        elif self.where.echo:
+            shipper.echo(self.where.folder / job.log_path, _write)
+        return shipper
+
+    def _prepare(self, job: Job) -> None:
+        self.where.work.mkdir(parents=True, exist_ok=True)
+        if job.snapshot_path and job.snapshot_id:
+            start = time.monotonic()
+            count = snapshot.fetch(self.client, job.snapshot_path, job.snapshot_id, self.where.work)
+            self.diary(
+                f"Unpacked the snapshot {job.snapshot_id[:12]}: {count} files in {time.monotonic() - start:.2f} s."
+            )
+        # As in v1, a script may write to these without making them.
+        (self.where.work / "outputs").mkdir(exist_ok=True)
+        (self.where.work / "logs").mkdir(exist_ok=True)
+
+    def _environment(self, job: Job) -> dict[str, str]:
+        return script.environment_of(job, self.where, config.run_token() or "")
+
+    def _end(self, job: Job, shipper: Shipper, end: failure.End) -> int:
+        """Reports the end, then sends everything; returns the agent's exit code."""
+        try:
+            self._report("finished", end.as_dict())
+            # The heartbeat and the logs go on while outputs of any size are on their way.
+            sent = outputs.upload(self.client, self.where.run_id, self._outputs())
+            self.diary(f"Uploaded {sent} files of outputs/.")
+            batches = spool.deliver(self.client, self.where.spool)
+            if batches:
+                self.diary(f"Delivered {batches} batches of metrics that the script had left.")
+            differing = shipper.finish(self.where.patience_seconds)
+            left = [path for path in differing if path not in (job.log_path, self.diary_path)]
+            left += [name for name in self._logs() if name not in shipper.followed()]
+            outputs.upload(self.client, self.where.run_id, [(name, self.where.work / name) for name in left])
+        except ServiceError as error:
+            print(f"Not everything could be delivered: {error}", file=sys.stderr)
+            return UNDELIVERED
+        except UserError as error:
+            # The token died or the run was deleted: nobody waits for the rest.
+            print(f"The server does not take the rest: {error}", file=sys.stderr)
+            return UNDELIVERED
+        return DELIVERED
+
+    def _outputs(self) -> Iterator[tuple[str, Path]]:
+        for file in outputs.files_below(self.where.work / "outputs"):
+            yield file.relative_to(self.where.work).as_posix(), file
+
+    def _logs(self) -> list[str]:
+        return [file.relative_to(self.where.work).as_posix() for file in outputs.files_below(self.where.work / "logs")]
+
+    def _report(self, event: str, end: Mapping[str, Any] | None = None) -> None:
+        self.client.call(
+            "POST",
+            f"/runs/{segment(self.where.run_id)}/job/report",
+            json_body={"event": event, "task": self.where.task, "node": self.where.node, "at": _now(), **(end or {})},
+            repeatable=True,
+        )
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m atelier_jobs.agent [deliver]`: 0 when everything was delivered, whatever became of the script."""
+    try:
+        where = place()
+        os.umask(0o022)
+        agent = Agent(where)
+        return agent.deliver() if arguments[:1] == ["deliver"] else agent.run()
+    except AtelierError as error:
+        print(f"The agent cannot do its job: {error}", file=sys.stderr)
+        return NOT_STARTED
+
+
+__all__ = ["DRIVER_LOG", "Agent", "main"]
