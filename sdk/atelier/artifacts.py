@@ -1,14 +1,12 @@
-"""Files of a run: one streamed upload, many in one bundle, and downloads that never hold a whole file in memory."""
+"""Files of a run: one streamed upload, many in one bundle, and downloads that never hold a whole file in memory.
+
+Archive modules are imported where they are used: their import would cost every script that never needs them.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import shutil
-import tarfile
-import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -58,6 +56,8 @@ def _stream(client: Client, address: str, file: IO[bytes]) -> dict:
     size = _size(file)
     headers = {"Content-Type": "application/octet-stream"}
     if size is None:
+        import tempfile
+
         with tempfile.SpooledTemporaryFile(max_size=BUNDLE_BYTES) as copy:
             while piece := file.read(1 << 20):
                 copy.write(piece if isinstance(piece, bytes) else piece.encode())
@@ -103,6 +103,8 @@ def upload_many(client: Client, run_id: str, files: Iterable[tuple[str, Path]]) 
 
 
 def _send_bundle(client: Client, run_id: str, files: list[tuple[str, Path, int]]) -> list[dict]:
+    import tarfile
+
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, path, _ in files:
@@ -191,6 +193,10 @@ def download_many(client: Client, run_id: str, names: list[str], folder: Path, s
 
 def _from_zip(client: Client, run_id: str, targets: dict[str, Path], prefix: str) -> Iterator[str]:
     """Fetch everything below `prefix` at once and yield the wanted names that came."""
+    import shutil
+    import tempfile
+    import zipfile
+
     answer = client.open(
         "GET", f"/runs/{segment(run_id)}/artifacts-zip", params={"prefix": prefix or None}, timeout=LONG
     )
@@ -209,5 +215,7 @@ def _from_zip(client: Client, run_id: str, targets: dict[str, Path], prefix: str
 
 def sha256(path: Path) -> str:
     """SHA-256 (hex) of a file's content."""
+    import hashlib
+
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,7 @@ A `Client` is an address, a token and a transport. It is safe to share between t
 from __future__ import annotations
 
 import json
-import random
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -165,7 +165,7 @@ class Client:
             limit = self._limit(patience)
             if not again or mark is None or time.monotonic() - start + pause > limit:
                 raise error
-            time.sleep(pause * random.uniform(0.75, 1.25))
+            time.sleep(pause * (0.75 + os.urandom(1)[0] / 512))
             pause = min(pause * 2, LONGEST_PAUSE)
             _rewind(body, mark)
 

@@ -105,9 +105,7 @@ def default_client() -> Client:
     with _lock:
         known = _shared.get((url, token or ""))
         if known is None:
-            bundle = os.environ.get("ATELIER_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-            transport = PooledTransport(bundle if bundle and Path(bundle).exists() else None)
-            known = Client(url, run_token if token is None else token, transport)
+            known = Client(url, run_token if token is None else token, default_transport())
             if token is None:
                 known.first_patience = known.patience
             _shared[(url, token or "")] = known
@@ -120,3 +118,9 @@ def spool_folder() -> Path:
     if folder:
         return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")) / "atelier" / "spool"
+
+
+def default_transport() -> PooledTransport:
+    """A new pool with the CA bundle that the environment names."""
+    bundle = os.environ.get("ATELIER_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    return PooledTransport(bundle if bundle and Path(bundle).exists() else None)

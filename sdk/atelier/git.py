@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 SECONDS = 5
@@ -37,6 +36,8 @@ def properties(folder: Path) -> dict[str, str]:
 
 def _git(folder: Path, *arguments: str) -> str:
     """Output of a git command; "" when git is missing, too slow, or says no."""
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", "--no-optional-locks", *arguments], cwd=folder, capture_output=True, text=True, timeout=SECONDS

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import IO, NamedTuple
 
 from atelier.client import Client, segment
@@ -123,6 +122,8 @@ def _hash(file: Path) -> tuple[str, int]:
 
 def write_zip(files: Listing, out: IO[bytes]) -> None:
     """The listing's files as a zip; equal listings make equal zips."""
+    import zipfile
+
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for file in files.files:
             entry = zipfile.ZipInfo(file.path, date_time=(1980, 1, 1, 0, 0, 0))
@@ -156,6 +157,8 @@ def _send(client: Client, workspace: str, files: Listing) -> None:
         return
     except NotFoundError:
         pass
+    import tempfile
+
     with tempfile.SpooledTemporaryFile(max_size=32 * MB) as out:
         write_zip(files, out)
         size = out.tell()
@@ -170,3 +173,25 @@ def download(client: Client, workspace: str, snapshot_id: str, target: Path) -> 
 
     answer = client.open("GET", f"/workspaces/{segment(workspace)}/snapshots/{snapshot_id}/zip", timeout=300.0)
     return save(answer, target)
+
+
+class LimitsModule(ModuleType):
+    """A module whose names SNAPSHOT_MAX_SIZE_BYTES and SNAPSHOT_MAX_FILES are the limits themselves."""
+
+    @property
+    def SNAPSHOT_MAX_SIZE_BYTES(self) -> int:
+        """The limit of a snapshot's size in bytes."""
+        return Limits.max_bytes
+
+    @SNAPSHOT_MAX_SIZE_BYTES.setter
+    def SNAPSHOT_MAX_SIZE_BYTES(self, value: int) -> None:
+        Limits.max_bytes = int(value)
+
+    @property
+    def SNAPSHOT_MAX_FILES(self) -> int:
+        """The limit of a snapshot's number of files."""
+        return Limits.max_files
+
+    @SNAPSHOT_MAX_FILES.setter
+    def SNAPSHOT_MAX_FILES(self, value: int) -> None:
+        Limits.max_files = int(value)

@@ -1,5 +1,10 @@
-"""The familiar names of the Azure ML SDK v1, on top of `atelier`."""
+"""The names that scripts and notebooks of the Azure ML SDK v1 import, for an Atelier server.
 
-from azureml import _names
+Written from public documentation and examples. Nothing here has logic of its own: each name is one of `atelier`, and
+names of parts that the server does not have can be imported and are refused, with what to do instead, when used.
+"""
 
+from azureml import _later, _names
+
+_later.install()
 _names.install()

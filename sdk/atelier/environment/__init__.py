@@ -1,0 +1,26 @@
+"""Environments: what a script needs to be there when it runs."""
+
+from atelier.environment.conda import CondaDependencies
+from atelier.environment.environment import Environment, listed
+from atelier.environment.sections import (
+    DEFAULT_CPU_IMAGE,
+    DEFAULT_GPU_IMAGE,
+    ContainerRegistry,
+    DockerSection,
+    PythonSection,
+    SparkPackage,
+    SparkSection,
+)
+
+__all__ = [
+    "DEFAULT_CPU_IMAGE",
+    "DEFAULT_GPU_IMAGE",
+    "CondaDependencies",
+    "ContainerRegistry",
+    "DockerSection",
+    "Environment",
+    "PythonSection",
+    "SparkPackage",
+    "SparkSection",
+    "listed",
+]

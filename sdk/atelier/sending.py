@@ -1,0 +1,294 @@
+"""Metrics leave in the background: a log call appends to a queue, one thread a run packs and sends.
+
+What the server cannot take now goes to the spool on disk, in order, and is delivered when it is back, on `flush`, at
+exit, or by whoever delivers the spool later. What it refuses is kept too, and said: once as a warning, and by `flush`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import uuid
+import warnings
+import weakref
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from atelier import spool
+from atelier.client import Client
+from atelier.errors import AtelierError, ServiceError, UserError
+from atelier.values import dumps
+
+Entry = tuple[str, str, Any, "int | None", float]  # kind, name, value, step, epoch seconds
+
+#: How long points are gathered once there is one (seconds): little at first, more while many come.
+QUICK, GATHER = 0.02, 0.2
+BATCH = 20_000
+#: A log call waits when this many points are queued, so that a loop faster than the wire cannot fill the memory.
+FULL = 1_000_000
+AT_EXIT = 30.0
+LONGEST_PAUSE = 15.0
+
+
+def pack(entries: list[Entry]) -> list[dict[str, Any]]:
+    """Entries as the series of one batch: grouped by name, kind and columns, in the order of logging."""
+    grouped: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
+    for kind, name, value, step, at in entries:
+        if kind == "row" or kind == "table":
+            names = tuple(value)
+        else:
+            names = ("",)
+        series = grouped.get((name, kind, names))
+        if series is None:
+            series = {"name": name, "kind": kind, "columns": {column: [] for column in names}, "steps": [], "times": []}
+            grouped[(name, kind, names)] = series
+        if kind == "table":
+            count = 0
+            for column, cells in value.items():
+                series["columns"][column].extend(cells)
+                count = len(cells)
+        elif kind == "row":
+            count = 1
+            for column, cell in value.items():
+                series["columns"][column].append(cell)
+        elif kind == "list":
+            count = len(value)
+            series["columns"][""].extend(value)
+        else:
+            count = 1
+            series["columns"][""].append(value)
+        series["steps"].extend([step] * count)
+        series["times"].extend([at] * count)
+    for series in grouped.values():
+        if not any(step is not None for step in series["steps"]):
+            series["steps"] = None
+    return list(grouped.values())
+
+
+class MetricSender:
+    """The queue, thread and spool folder of one run."""
+
+    def __init__(self, client: Client, run_id: str, folder: Path) -> None:
+        self._client = client
+        self.run_id = run_id
+        self._folder = folder
+        self._refused: list[str] = []
+        self._reset()
+        _senders.add(self)
+
+    def _reset(self) -> None:
+        self._queue: deque[Entry] = deque()
+        self._wake = threading.Event()
+        self._hurry = threading.Event()
+        self._sending = threading.RLock()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._asleep = False
+        self._away_until = 0.0
+        self._pause = 0.0
+        self._spooled = bool(spool.waiting(self._folder))
+
+    def put(self, kind: str, name: str, value: Any, step: int | None) -> None:
+        """Queue one point, row, list or table; costs a few microseconds."""
+        self._queue.append((kind, name, value, step, time.time()))
+        if self._thread is None:
+            self._start()
+        elif self._asleep:
+            self._wake.set()
+        elif len(self._queue) > FULL:
+            self._wait_for_room()
+
+    def _wait_for_room(self) -> None:
+        while len(self._queue) > FULL // 2 and self._thread is not None and self._thread.is_alive():
+            time.sleep(0.005)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._loop, name=f"atelier-metrics-{self.run_id[:12]}", daemon=True)
+            self._thread = thread
+            try:
+                thread.start()
+            except RuntimeError:
+                self._thread = None  # the interpreter is ending: the exit handler sends what is queued
+        _close_at_the_end_of_a_worker()
+
+    def _loop(self) -> None:
+        gather = QUICK
+        me = threading.current_thread()
+        while self._thread is me:
+            if not self._queue and not self._spooled:
+                self._asleep = True
+                if not self._queue and self._thread is me:
+                    self._wake.wait()
+                self._asleep = False
+                self._wake.clear()
+                gather = QUICK
+            self._hurry.wait(gather)
+            self._hurry.clear()
+            gather = GATHER if self._queue else QUICK
+            self._send_queued()
+            if not self._queue and self._spooled:
+                self._hurry.wait(max(0.05, self._away_until - time.monotonic()))
+                self._deliver_spooled()
+
+    def _take(self) -> list[Entry]:
+        taken: list[Entry] = []
+        points = 0
+        while points < BATCH:
+            try:
+                entry = self._queue.popleft()
+            except IndexError:
+                break
+            taken.append(entry)
+            points += _points(entry)
+        return taken
+
+    def _send_queued(self, *, at_once: bool = False) -> None:
+        with self._sending:
+            while True:
+                entries = self._take()
+                if not entries:
+                    return
+                self._send(pack(entries), at_once=at_once)
+
+    def _send(self, series: list[dict[str, Any]], *, at_once: bool) -> None:
+        batch = str(uuid.uuid4())
+        body = dumps({"batch": batch, "series": series})
+        if self._spooled and not self._deliver_spooled(at_once=at_once):
+            spool.keep(self._folder, batch, body)  # behind what waits already, so that the order stays
+            return
+        try:
+            spool.post(self._client, self.run_id, body)
+        except ServiceError:
+            self._keep(batch, body)
+        except UserError as error:
+            self._take_refusal(series, error, at_once=at_once)
+
+    def _keep(self, batch: str, body: bytes) -> None:
+        spool.keep(self._folder, batch, body)
+        self._spooled = True
+        self._pause = min(LONGEST_PAUSE, self._pause * 2 or 0.25)
+        self._away_until = time.monotonic() + self._pause
+
+    def _take_refusal(self, series: list[dict[str, Any]], error: UserError, *, at_once: bool) -> None:
+        """One bad series must not take the others with it: send each by itself, keep the refused one's reason."""
+        if len(series) > 1 and isinstance(error, spool.FOR_GOOD):
+            for one in series:
+                self._send([one], at_once=at_once)
+            return
+        names = ", ".join(sorted({one["name"] for one in series}))
+        sentence = f"The server refused metrics of run {self.run_id} ({names}): {error.message}"
+        if sentence not in self._refused:
+            self._refused.append(sentence)
+            warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+
+    def _deliver_spooled(self, *, at_once: bool = False) -> bool:
+        """Whether nothing waits on disk any more."""
+        if not at_once and time.monotonic() < self._away_until:
+            return False
+        with self._sending:
+            try:
+                spool.deliver(self._client, self._folder)
+            except ServiceError:
+                self._pause = min(LONGEST_PAUSE, self._pause * 2 or 0.25)
+                self._away_until = time.monotonic() + self._pause
+                return False
+            except UserError as error:
+                self._refused.append(error.message)
+                self._away_until = time.monotonic() + LONGEST_PAUSE
+                return False
+            self._spooled, self._pause, self._away_until = False, 0.0, 0.0
+            return True
+
+    def flush(self, seconds: float = 300.0) -> None:
+        """Deliver everything logged so far, within `seconds`.
+
+        Raises the server's refusal of metrics since the last flush, or `ServiceError` when the server stays away; the
+        points are then safe in the spool.
+        """
+        if not self._queue and not self._spooled and not self._refused and not self._sending_now():
+            return
+        deadline = time.monotonic() + seconds
+        self._send_queued(at_once=True)
+        while self._spooled and not self._deliver_spooled(at_once=True) and time.monotonic() < deadline:
+            time.sleep(min(0.25, max(0.0, deadline - time.monotonic())))
+        if self._refused:
+            message, self._refused = " ".join(self._refused), []
+            raise UserError(message)
+        if self._spooled:
+            raise ServiceError(
+                f"The server has not been reached within {seconds:g} s; the metrics of run {self.run_id} wait in "
+                f"{self._folder} (`atelier spool` delivers them)."
+            )
+
+    def _sending_now(self) -> bool:
+        free = self._sending.acquire(blocking=False)
+        if free:
+            self._sending.release()
+        return not free
+
+    def close(self, seconds: float = AT_EXIT) -> None:
+        """Flush as far as possible and end the thread; never raises: this is the way out of the process."""
+        try:
+            self.flush(min(seconds, 2.0) if self._spooled else seconds)
+        except AtelierError as error:
+            print(error.message, file=sys.stderr)
+        self._thread = None
+        self._wake.set()
+        self._hurry.set()
+
+
+def _points(entry: Entry) -> int:
+    if entry[0] == "list":
+        return len(entry[2])
+    if entry[0] == "table":
+        return sum(len(cells) for cells in entry[2].values())
+    return 1
+
+
+_senders: weakref.WeakSet[MetricSender] = weakref.WeakSet()
+_shared: weakref.WeakValueDictionary[tuple[str, str], MetricSender] = weakref.WeakValueDictionary()
+
+
+def sender_for(client: Client, run_id: str, folder: Path) -> MetricSender:
+    """The one sender of a run in this process, so that two `Run` objects of it keep one order."""
+    key = (client.url, run_id)
+    sender = _shared.get(key)
+    if sender is None:
+        sender = _shared.setdefault(key, MetricSender(client, run_id, folder))
+    return sender
+
+
+def close_all() -> None:
+    """Deliver what every run of this process still holds."""
+    for sender in list(_senders):
+        sender.close()
+
+
+def _after_fork_in_child() -> None:
+    # What was queued before the fork is the parent's to send; locks may be held by threads that are not here.
+    for sender in list(_senders):
+        sender._reset()
+
+
+def _close_at_the_end_of_a_worker() -> None:
+    """multiprocessing ends its forked workers by os._exit, past atexit; its own finalizers do run."""
+    global _finalizing
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is None or processes.parent_process() is None or _finalizing == os.getpid():
+        return
+    from multiprocessing.util import Finalize
+
+    Finalize(None, close_all, exitpriority=100)
+    _finalizing = os.getpid()
+
+
+_finalizing = 0
+os.register_at_fork(after_in_child=_after_fork_in_child)
+atexit.register(close_all)

@@ -1,0 +1,1 @@
+"""Where v1's documentation has people raise the snapshot limits."""

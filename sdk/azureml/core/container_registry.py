@@ -1,0 +1,5 @@
+"""Where base images are kept."""
+
+from atelier.environment import ContainerRegistry
+
+__all__ = ["ContainerRegistry"]

@@ -1,0 +1,5 @@
+"""Datastores."""
+
+from atelier.datastore import Datastore
+
+__all__ = ["Datastore"]

@@ -1,0 +1,25 @@
+"""Environments and their parts."""
+
+from atelier.environment import (
+    DEFAULT_CPU_IMAGE,
+    DEFAULT_GPU_IMAGE,
+    CondaDependencies,
+    ContainerRegistry,
+    DockerSection,
+    Environment,
+    PythonSection,
+    SparkPackage,
+    SparkSection,
+)
+
+__all__ = [
+    "DEFAULT_CPU_IMAGE",
+    "DEFAULT_GPU_IMAGE",
+    "CondaDependencies",
+    "ContainerRegistry",
+    "DockerSection",
+    "Environment",
+    "PythonSection",
+    "SparkPackage",
+    "SparkSection",
+]

@@ -1,0 +1,5 @@
+"""Experiments."""
+
+from atelier.experiment import Experiment
+
+__all__ = ["Experiment"]

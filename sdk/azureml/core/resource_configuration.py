@@ -1,0 +1,5 @@
+"""What a deployed model would need; accepted when a model is registered."""
+
+from atelier.model import ResourceConfiguration
+
+__all__ = ["ResourceConfiguration"]

@@ -1,0 +1,5 @@
+"""What to run where."""
+
+from atelier.runconfig import ScriptRunConfig
+
+__all__ = ["ScriptRunConfig"]

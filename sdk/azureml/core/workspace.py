@@ -1,0 +1,5 @@
+"""Workspaces."""
+
+from atelier.workspace import Workspace
+
+__all__ = ["Workspace"]

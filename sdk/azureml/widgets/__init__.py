@@ -1,0 +1,5 @@
+"""A run, live in a notebook."""
+
+from atelier.widgets import RunDetails
+
+__all__ = ["RunDetails"]
