@@ -9,12 +9,13 @@ from django.utils import timezone
 from runs.execution import gang
 from runs.execution.backends import BACKENDS
 from runs.execution.executor import Executor, Job, Look
+from runs.execution.gang_verdict import RankEnded
 from runs.execution.logs import append_output, close_logs
 from runs.execution.next import BEAT, NOW, Next, soon
 from runs.execution.verdict import AGENT_NOT_STARTED, TIME_LIMIT, Asked, Ended, Verdict, verdict
 from runs.kinds.script import spec as script_spec
 from runs.lifecycle import move
-from runs.models import Run, RunTask
+from runs.models import Run, RunRank, RunTask
 from runs.queue import wake
 from runs.states import State
 from studio.compute import placing
@@ -50,7 +51,7 @@ def finalizing(run: Run) -> Next:
     close_logs(run)
     for row in rows:
         _backend(row).clean(gang.job_of(run, row))
-    found = verdict(_asked(run), ends)
+    found = verdict(_asked(run), ends, _ranks(run))
     _leave(run)
     _final(run, found, reason=found.message)
     return BEAT
@@ -144,6 +145,22 @@ def _ended(run: Run, row: RunTask) -> Ended:
         memory_mb=row.job.get("memory_mb"),
         last_words=words,
     )
+
+
+def _ranks(run: Run) -> list[RankEnded]:
+    """How the processes of a distributed run ended; none for any other."""
+    fields = (
+        "rank",
+        "node",
+        "role",
+        "ended_at",
+        "exit_code",
+        "signal",
+        "error_type",
+        "error_message",
+        "error_traceback",
+    )
+    return [RankEnded(**row) for row in RunRank.objects.filter(run=run, attempt=run.retries).values(*fields)]
 
 
 def last_words(output: bytes) -> str:

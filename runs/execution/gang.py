@@ -46,7 +46,7 @@ def backend_of(spec: ScriptSpec, placed_backend: str) -> str:
 def launch_rows(gang: Gang) -> list[RunTask]:
     """The rows of this attempt's jobs, one per node, each with all that starts it; made when they are not there."""
     rows = []
-    for index, node in enumerate(gang.nodes):
+    for index, node in enumerate(carriers(gang)):
         job = job_on(gang, index, node)
         row, _ = RunTask.objects.get_or_create(
             run=gang.run,
@@ -58,9 +58,36 @@ def launch_rows(gang: Gang) -> list[RunTask]:
     return rows
 
 
+def carriers(gang: Gang) -> tuple[PlacedNode, ...]:
+    """The nodes that get a job each. Processes of this machine have no network between them: one carries all ranks."""
+    return gang.nodes[:1] if gang.backend == "process" else gang.nodes
+
+
+def together(gang: Gang) -> dict[str, str]:
+    """What the agents of a distributed run are told so that they find each other; nothing for a single node."""
+    if gang.spec.distribution is None:
+        return {}
+    hosts = [f"node-{index}" for index in range(len(carriers(gang)))]
+    return {"ATELIER_JOB_HOSTS": ",".join(hosts) if len(hosts) > 1 else ""}
+
+
+def network_of(gang: Gang, index: int, node: PlacedNode) -> str | None:
+    """The network of a job: its node's own; several jobs meet in that of the first, which serves this run alone."""
+    if len(carriers(gang)) == 1:
+        return node.network or None
+    first = gang.nodes[0].network
+    if first or index == 0:
+        return first or None
+    # Nodes without a network of their own: the first job makes one under its own name.
+    return Job(run_id=gang.run.pk, attempt=gang.run.retries, task=0).folder_name
+
+
 def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
     """The job of one node."""
-    variables = dict(gang.prepared.variables)
+    variables = {**gang.prepared.variables, **together(gang)}
+    if gang.spec.distribution is not None:
+        # 70_driver_log.txt is all ranks' logs merged; what the launcher itself says stands apart.
+        variables["ATELIER_JOB_LOG_PATH"] = f"azureml-logs/60_launcher_log_{index}.txt"
     return Job(
         run_id=gang.run.pk,
         attempt=gang.run.retries,
@@ -70,7 +97,7 @@ def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
         python=gang.prepared.python or "",
         image=gang.prepared.image or "",
         engine=node.engine or None,
-        network=node.network or None,
+        network=network_of(gang, index, node),
         volume=node.volume or None,
         hostname=f"node-{index}",
         aliases=(f"node-{index}",),

@@ -6,6 +6,7 @@ import re
 
 from django.db import transaction
 
+from runs.actions import merged_log
 from runs.models import Log, LogChunk, Run, RunTask
 from studio.environments import logs as builds
 
@@ -65,4 +66,6 @@ def missing_part(tail: bytes, output: bytes) -> bytes:
 
 def close_logs(run: Run) -> None:
     """Nothing is written to the run's logs any more."""
+    with transaction.atomic():
+        merged_log.finish(run.pk)
     Log.objects.filter(run=run, complete=False).update(complete=True)

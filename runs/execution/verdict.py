@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runs.execution.gang_verdict import RankEnded, first_failure, words
 from runs.states import State
 
 # What Run.stopped_for says of a run that took too long; also the error's code.
@@ -63,8 +64,8 @@ class Asked:
     """The limit in seconds when the worker stopped the run for it, else None."""
 
 
-def verdict(asked: Asked, jobs: Sequence[Ended]) -> Verdict:
-    """The run's end. Of several jobs the one that failed first speaks."""
+def verdict(asked: Asked, jobs: Sequence[Ended], ranks: Sequence[RankEnded] = ()) -> Verdict:
+    """The run's end. Of several jobs the one that failed first speaks; of a distributed run, its first failing rank."""
     if asked.time_limit is not None:
         return Verdict(
             State.FAILED,
@@ -74,6 +75,9 @@ def verdict(asked: Asked, jobs: Sequence[Ended]) -> Verdict:
     if asked.cancel_at and not _all_well_before(asked.cancel_at, jobs):
         return Verdict(State.CANCELED)
     failed = sorted((job for job in jobs if not job.went_well), key=_when)
+    culprit = first_failure(ranks) if failed else None
+    if culprit and not any(job.oom_killed for job in failed):
+        return Verdict(State.FAILED, *words(culprit))
     if failed:
         code, message, details = cause(failed[0])
         if len(jobs) > 1:

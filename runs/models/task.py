@@ -53,7 +53,9 @@ class RunRank(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     exit_code = models.IntegerField(null=True, blank=True)
     signal = models.CharField(max_length=20, default="", blank=True)
+    error_type = models.CharField(max_length=255, default="", blank=True)
     error_message = models.TextField(default="", blank=True)
+    error_traceback = models.TextField(default="", blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "attempt", "rank"], name="a run's rank is one process")]

@@ -116,6 +116,8 @@ class Shipper:
         self._on_gone = on_gone
         self._tails: dict[str, Tail] = {}
         self._echoes: list[Tail] = []
+        # Called with each look for new files, and once more at the end: who else has something to take up or report.
+        self.looks: list[Callable[[], None]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
         self._scanned = self._beaten = float("-inf")
@@ -216,6 +218,8 @@ class Shipper:
 
     def _scan(self) -> None:
         """Takes up files below logs/; links are left out, as they may lead anywhere."""
+        for look in self.looks:
+            look()
         if not self._watched.is_dir():
             return
         for file in sorted(self._watched.rglob("*")):

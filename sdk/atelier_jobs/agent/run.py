@@ -19,6 +19,8 @@ from atelier_jobs.agent import failure, outputs, script, snapshot
 from atelier_jobs.agent.job import DRIVER_LOG, Job, Place, connect, fetch, place
 from atelier_jobs.agent.logs import Shipper
 from atelier_jobs.agent.masking import Mask, secrets_of
+from atelier_jobs.ranks.start import launcher_command
+from atelier_jobs.ranks.watch import RankWatch
 
 # Exit codes of the agent itself; the script's own is in its report. 0: all was delivered.
 DELIVERED, UNDELIVERED, NOT_STARTED = 0, 75, 78
@@ -44,6 +46,7 @@ class Agent:
         self.where = where
         self.client: Client = connect(where)
         self.script = script.Script(where.grace_seconds)
+        self.ranks: RankWatch | None = None
         # A node's name may come from a user's cluster name; it becomes part of a file's name here.
         node = "".join(c if c.isalnum() or c in "-_." else "_" for c in where.node)[:100]
         self.diary_path = f"azureml-logs/55_azureml-execution-{node}.txt"
@@ -58,7 +61,7 @@ class Agent:
         shipper = self._shipper(job)
         try:
             self._prepare(job)
-            command = script.command_of(job, self.where)
+            command = self._command(job)
         except UserError as error:
             self.diary(f"The job cannot start: {error.message}")
             shipper.start()
@@ -95,6 +98,12 @@ class Agent:
         shipper.start()
         return self._end(job, shipper, end)
 
+    def _command(self, job: Job) -> list[str]:
+        command = script.command_of(job, self.where)
+        if job.distributed:
+            return launcher_command(job.distributed, self.where.task, self.where.folder, self.where.work, command)
+        return command
+
     def _shipper(self, job: Job, *, resume: bool = False) -> Shipper:
         mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
         shipper = Shipper(self.client, self.where.run_id, mask, self.where.work / "logs", self.script.stop)
@@ -109,6 +118,11 @@ class Agent:
                     shipper.follow(file.relative_to(self.where.work).as_posix(), file, resume=True)
         elif self.where.echo:
             shipper.echo(self.where.folder / job.log_path, _write)
+        if job.distributed:
+            self.ranks = RankWatch(
+                self.where.folder, self._report_rank, lambda name, file: shipper.follow(name, file, resume=resume)
+            )
+            shipper.looks.append(self.ranks.look)
         return shipper
 
     def _prepare(self, job: Job) -> None:
@@ -129,6 +143,8 @@ class Agent:
     def _end(self, job: Job, shipper: Shipper, end: failure.End) -> int:
         """Reports the end, then sends everything; returns the agent's exit code."""
         try:
+            if self.ranks:
+                self.ranks.look(last=True)
             self._report("finished", end.as_dict())
             # The heartbeat and the logs go on while outputs of any size are on their way.
             sent = outputs.upload(self.client, self.where.run_id, self._outputs())
@@ -157,10 +173,17 @@ class Agent:
         return [file.relative_to(self.where.work).as_posix() for file in outputs.files_below(self.where.work / "logs")]
 
     def _report(self, event: str, end: Mapping[str, Any] | None = None) -> None:
+        self._send_report({"event": event, "at": _now(), **(end or {})})
+
+    def _report_rank(self, event: Mapping[str, Any]) -> None:
+        """The start or end of one process of a distributed job; the same again changes nothing."""
+        self._send_report(event)
+
+    def _send_report(self, facts: Mapping[str, Any]) -> None:
         self.client.call(
             "POST",
             f"/runs/{segment(self.where.run_id)}/job/report",
-            json_body={"event": event, "task": self.where.task, "node": self.where.node, "at": _now(), **(end or {})},
+            json_body={"task": self.where.task, "node": self.where.node, **facts},
             repeatable=True,
         )
 
