@@ -11,10 +11,13 @@ class RunsConfig(AppConfig):
     name = "runs"
 
     def ready(self) -> None:
-        """Compute does not know runs: it says which ids should ask again, and they are woken here."""
+        """Compute and the callers' tokens lie below and do not know runs: here they learn what they need of them."""
+        from runs.queries.tokens import run_of
         from studio.compute.signals import look_again
+        from studio.workspace import principals
 
         look_again.connect(_wake, dispatch_uid="runs.wake")
+        principals.find_runs_with(run_of)
 
 
 def _wake(sender: Any, run_ids: list[str], **kwargs: Any) -> None:

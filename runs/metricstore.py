@@ -222,6 +222,12 @@ def merge(chunks: Sequence[Chunk]) -> Chunk:
     return Chunk(count, encoding, steps_, b"".join(chunk.times for chunk in chunks), values)
 
 
+def gap(rows: int) -> Chunk:
+    """`rows` rows in which the column has no value: null, without step, with NaN for a time."""
+    nothing = orjson.dumps([None] * rows)
+    return Chunk(rows, "js", b"", np.full(rows, np.nan, _TIME).tobytes(), nothing)
+
+
 # -- statistics -------------------------------------------------------------------------------------------------------
 
 

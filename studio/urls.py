@@ -8,6 +8,8 @@ from django.shortcuts import render
 from django.urls import include, path
 
 urlpatterns = [
+    # First: requests of running jobs are by far the most.
+    path("api/v1/", include("runs.api.urls")),
     path("", include("studio.workspace.urls")),
     path("", include("studio.compute.urls")),
     path("", include("runs.pages.urls")),

@@ -32,13 +32,15 @@ def run(
     """A run in `state`, with the event of its birth and sensible times."""
     owner = parent.experiment if parent else experiment(workspace, experiment_name)
     number = next(_counter)
+    owner.refresh_from_db(fields=["last_number"])
+    Experiment.objects.filter(pk=owner.pk).update(last_number=owner.last_number + 1)
     identity = fields.pop("id", f"{owner.name}_{1_700_000_000 + number}_{number:08x}")
     now = timezone.now()
     made = Run(
         id=identity,
         workspace=workspace,
         experiment=owner,
-        number=number,
+        number=owner.last_number + 1,
         state=state,
         parent=parent,
         root_id=parent.root_id if parent else identity,

@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from studio.errors import Conflict, Invalid, NotFound
+from studio.workspace import principals
 from studio.workspace.models import Membership, Role, Workspace
 from studio.workspace.models.workspace import check_name
 
@@ -67,6 +68,7 @@ def change(member: Membership, as_role: Role) -> None:
     """Give a member another role; the last owner stays one."""
     _keep_an_owner(member, as_role)
     Membership.objects.filter(pk=member.pk).update(role=as_role)
+    principals.forget()
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
+from django.dispatch import Signal
 from django.utils import timezone
 
 from studio.errors import Invalid, Unauthenticated
@@ -15,6 +16,8 @@ from studio.workspace.models import Token
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+revoked = Signal()
+"""Sent after a token stopped working."""
 PERSONAL = "atp_"
 RUN = "atr_"
 MAX_DAYS = 366
@@ -47,6 +50,7 @@ def make(user: User, name: str, *, days: int | None = 90) -> tuple[Token, str]:
 def revoke(token: Token) -> None:
     """The token stops working; its row stays, so that people see it was theirs."""
     Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+    revoked.send(sender=Token)
 
 
 def user_of(text: str) -> User:

@@ -1,0 +1,1 @@
+"""The read side: lists, summaries, series. Nothing here writes."""

@@ -1,0 +1,209 @@
+"""Files by their content: each is kept once under its SHA-256, through Django's storage API.
+
+In a folder (the default storage), a file is written beside its place and renamed into it, so that a reader sees all of
+it or none; nothing is flushed to the disk per file. With another storage (S3, Azure Blob) it is sent when complete.
+
+A file goes when the last row that names it goes. So that nobody deletes what somebody else is just storing again, a
+writer holds a shared lock on its prefix from storing until its rows are committed, and `drop` an exclusive one while it
+looks for rows and deletes. The locks are files (flock), so a killed process holds none. They work on one host and on
+shared folders that know flock; with object storage nothing is deleted in the first hour of its life.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.utils import timezone
+
+from studio.errors import Invalid, NotFound, TooLarge, Unavailable
+
+PIECE = 1 << 20
+YOUNG = dt.timedelta(hours=1)
+
+
+class Readable(Protocol):
+    """What a request's body can do."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, none at the end."""
+
+
+def _folder() -> Path | None:
+    """Where the default storage keeps its files, None when that is no folder."""
+    return Path(default_storage.location) if isinstance(default_storage, FileSystemStorage) else None
+
+
+def name_of(sha256: str) -> str:
+    """The storage's name for a content."""
+    return f"content/{sha256[:2]}/{sha256}"
+
+
+class Incoming:
+    """A file on its way in: written to a temporary place and hashed as it comes. Use as a context manager."""
+
+    def __init__(self, most: int | None = None, what: str = "The file") -> None:
+        self._most, self._what = most, what
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self._path = ""
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Incoming:
+        folder = _folder()
+        where = folder / "incoming" if folder else None
+        try:
+            descriptor, self._path = tempfile.mkstemp(dir=where)
+        except FileNotFoundError:
+            assert where is not None
+            where.mkdir(parents=True, exist_ok=True)
+            descriptor, self._path = tempfile.mkstemp(dir=where)
+        self._file = open(descriptor, "wb", buffering=0)  # noqa: PTH123 - closed by __exit__
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._file is not None
+        self._file.close()
+        if self._path:
+            Path(self._path).unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; TooLarge when the limit is passed, Unavailable when the disk is full."""
+        assert self._file is not None
+        self.size += len(data)
+        if self._most is not None and self.size > self._most:
+            raise TooLarge(f"{self._what} is larger than the limit of {self._most / 1024**2:,.0f} MB.")
+        self._hash.update(data)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]  # an unbuffered file may take a part only
+        except OSError as error:
+            raise Unavailable(f"The server could not store the file: {error.strerror}.") from None
+
+    def read_from(self, source: Readable) -> None:
+        """Take everything that `source` has."""
+        while piece := source.read(PIECE):
+            self.write(piece)
+
+    @property
+    def path(self) -> Path:
+        """Where the bytes are until `keep`."""
+        return Path(self._path)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of what has come so far, in hex."""
+        return self._hash.hexdigest()
+
+    def check(self, expected: str | None) -> None:
+        """Invalid when the sender's hash is another than ours: the bytes changed on the way."""
+        if expected and expected.lower() != self.sha256:
+            raise Invalid(f"The body's SHA-256 is {self.sha256}, not {expected[:80]}: it changed on its way. Send it again.")
+
+    def keep(self) -> str:
+        """Put the file into its place; the caller holds `held(…)` until the rows that name it are committed."""
+        sha256, folder = self.sha256, _folder()
+        if folder is None:
+            if not default_storage.exists(name_of(sha256)):
+                with Path(self._path).open("rb") as content:
+                    default_storage.save(name_of(sha256), File(content))
+            return sha256
+        target = folder / name_of(sha256)
+        try:
+            Path(self._path).replace(target)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Path(self._path).replace(target)
+        self._path = ""
+        return sha256
+
+
+def _lock_path(prefix: str) -> Path:
+    folder = _folder()
+    assert folder is not None
+    return folder / "locks" / prefix
+
+
+@contextmanager
+def _locked(prefix: str, how: int) -> Iterator[None]:
+    path = _lock_path(prefix)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, flags, 0o600)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def held(hashes: Iterable[str]) -> Iterator[None]:
+    """While this is open, none of these contents is deleted. Open it before `keep`, close it after the commit."""
+    with ExitStack() as stack:
+        if _folder() is not None:
+            for prefix in sorted({sha256[:2] for sha256 in hashes}):
+                stack.enter_context(_locked(prefix, fcntl.LOCK_SH))
+        yield
+
+
+def drop(hashes: Iterable[str], still_named: Callable[[str], bool]) -> int:
+    """Delete each content that no row names any more; how many went. Call it after the rows' deletion is committed."""
+    folder, gone = _folder(), 0
+    for sha256 in sorted(set(hashes)):
+        if folder is None:
+            gone += _drop_remote(sha256, still_named)
+            continue
+        with _locked(sha256[:2], fcntl.LOCK_EX):
+            if not still_named(sha256):
+                path = folder / name_of(sha256)
+                gone += path.exists()
+                path.unlink(missing_ok=True)
+    return gone
+
+
+def _drop_remote(sha256: str, still_named: Callable[[str], bool]) -> bool:
+    name = name_of(sha256)
+    if still_named(sha256) or not default_storage.exists(name):
+        return False
+    if timezone.now() - default_storage.get_modified_time(name) < YOUNG:
+        return False
+    default_storage.delete(name)
+    return True
+
+
+def keep_bytes(data: bytes) -> str:
+    """Store a small content that is in memory. Its hash is not held: name it in a row within the same transaction."""
+    with Incoming() as incoming:
+        incoming.write(data)
+        return incoming.keep()
+
+
+def open_content(sha256: str) -> IO[bytes]:
+    """The content, open for reading; NotFound when the store has lost it."""
+    folder = _folder()
+    try:
+        if folder is not None:
+            return (folder / name_of(sha256)).open("rb", buffering=0)
+        return default_storage.open(name_of(sha256), "rb")
+    except FileNotFoundError:
+        raise NotFound("The file's content is missing from the server's storage; its administrator can say why.") from None
+
+
+def read(sha256: str, most: int | None = None) -> bytes:
+    """The content's first `most` bytes, or all."""
+    with open_content(sha256) as content:
+        return content.read() if most is None else content.read(most)
