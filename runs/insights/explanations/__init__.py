@@ -1,0 +1,1 @@
+"""Explanations: reading what was uploaded, importance over rows and cohorts, comparison of two."""
