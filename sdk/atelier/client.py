@@ -231,4 +231,4 @@ def _position(body: Body) -> int | None:
 
 def _rewind(body: Body, mark: int) -> None:
     if body is not None and not isinstance(body, bytes):
-        body.seek(mark)  # type: ignore[union-attr]
+        body.seek(mark)  # type: ignore[union-attr,attr-defined]

@@ -19,7 +19,7 @@ class DockerConfiguration:
 
     def __init__(
         self,
-        use_docker: bool = False,
+        use_docker: bool | None = False,
         shared_volumes: bool = True,
         arguments: list[str] | None = None,
         shm_size: str | None = None,
@@ -116,8 +116,7 @@ class RunConfiguration:
         self.max_run_duration_seconds: int | None = None
         self.node_count = 1
         self.priority: int | None = None
-        self.docker = DockerConfiguration()
-        self.docker.use_docker = None  # type: ignore[assignment]
+        self.docker = DockerConfiguration(use_docker=None)
         self.history = History()
         self.mpi = MpiConfiguration()
         self.pytorch = PyTorchConfiguration()
@@ -195,7 +194,11 @@ class RunConfiguration:
         }
 
     def _refuse_what_is_not_here(self) -> None:
-        data = {"data": self.data, "data_references": self.data_references, "output_data": self.output_data}
+        data: dict[str, Any] = {
+            "data": self.data,
+            "data_references": self.data_references,
+            "output_data": self.output_data,
+        }
         data["datacaches"] = self.datacaches
         for name, value in data.items():
             if value:

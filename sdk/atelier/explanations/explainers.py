@@ -196,10 +196,8 @@ class TabularExplainer(_Explainer):
                 return shap.TreeExplainer(self.model), "shap_tree"
             except (InvalidModelError, TypeError, AttributeError, NotImplementedError):
                 pass
-            if (
-                (hasattr(self.model, "coef_")
-                and getattr(self.model.coef_, "shape", (1,))[0] == 1)
-                or _is_linear(self.model)
+            if (hasattr(self.model, "coef_") and getattr(self.model.coef_, "shape", (1,))[0] == 1) or _is_linear(
+                self.model
             ):
                 return shap.LinearExplainer(self.model, background), "shap_linear"
         masker = shap.maskers.Independent(small, max_samples=BACKGROUND_ROWS)

@@ -80,11 +80,12 @@ class LogStream:
         for log in sorted(logs, key=lambda one: one["path"]):
             name = log["path"]
             if SHOWN.match(name) and not (ONE_RANK.search(name) and ONE_RANK.sub(".txt", name) in names):
-                while self._shown.get(name, 0) < log["size"] and self._show(name):
+                while self._shown.get(name, 0) < log["size"] and self.show(name):
                     moved = True
         return moved
 
-    def _show(self, name: str) -> bool:
+    def show(self, name: str, *, heading: bool = True) -> bool:
+        """Print what is new of one log; whether there was any."""
         offset = self._shown.get(name, 0)
         address = self._run._address(f"/logs/{file_path(name)}")
         try:
@@ -94,7 +95,7 @@ class LogStream:
         data = answer.read()
         if not data:
             return False
-        if self._current != name:
+        if heading and self._current != name:
             self._out.write(f"\nStreaming {name}\n{'=' * (len(name) + 10)}\n\n")
             self._current = name
         whole = _whole_characters(data)
