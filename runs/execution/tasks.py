@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from runs.execution import worker
+from runs.execution import (
+    samplers,  # noqa: F401 - importing it tells compute how jobs are sampled
+    worker,
+)
 from runs.queue import STEP
 
 

@@ -36,46 +36,49 @@ class JobUse:
     network_sent: int = 0
 
 
-Sampler = Callable[[str], Iterable[JobUse]]
-# Backend -> how the jobs of a run are sampled there. Filled by the execution layer, which knows jobs.
-SAMPLERS: dict[str, Sampler] = {}
+# A look to take: asks an engine or the process table, and no database, as it runs in a thread of its own.
+Look = Callable[[], JobUse | None]
+# Backend -> the looks to take for a run's jobs. Filled by the execution layer, which knows jobs.
+SAMPLERS: dict[str, Callable[[str], Iterable[Look]]] = {}
 
 
 def sample_all() -> int:
     """Samples every placed run once; returns how many samples were kept. A job that ended meanwhile gives none."""
-    placed = list(
-        Placement.objects.filter(placed_at__isnull=False).values_list(
-            "run_id", "target_id", "target__backend", "target__workspace_id"
-        )
-    )
+    placed = Placement.objects.filter(placed_at__isnull=False, target__backend__in=SAMPLERS).select_related("target")
     newest = timezone.now() - timedelta(seconds=settings.USAGE_SECONDS * 0.8)
     recent = set(UsageSample.objects.filter(at__gte=newest).values_list("run_id", flat=True))
-    due = [row for row in placed if row[0] not in recent and row[2] in SAMPLERS]
+    due = [
+        (row, look) for row in placed if row.run_id not in recent for look in SAMPLERS[row.target.backend](row.run_id)
+    ]
     if not due:
         return 0
-    held = {run_id: held for run_id, held in Node.objects.exclude(run_id="").values_list("run_id", "gpus") if held}
+    held = dict(Node.objects.exclude(run_id="").values_list("run_id", "gpus"))
     # An engine reads a container's CPU twice, a second apart: several at once take no longer than one.
     with ThreadPoolExecutor(min(len(due), 8)) as pool:
-        found = list(pool.map(_sample_one, due))
+        found = list(pool.map(_taken, [look for _, look in due]))
     now = timezone.now()
     rows = [
         UsageSample(
-            run_id=run_id, target_id=target_id, workspace_id=workspace_id, at=now, **vars(use), **_gpu(held.get(run_id))
+            run_id=row.run_id,
+            target_id=row.target_id,
+            workspace_id=row.target.workspace_id,
+            at=now,
+            **vars(use),
+            **_gpu(held.get(row.run_id)),
         )
-        for (run_id, target_id, _, workspace_id), uses in zip(due, found, strict=True)
-        for use in uses
+        for (row, _), use in zip(due, found, strict=True)
+        if use is not None
     ]
     UsageSample.objects.bulk_create(rows)
     return len(rows)
 
 
-def _sample_one(due: tuple[str, int, str, int]) -> list[JobUse]:
-    run_id, _, backend, _ = due
+def _taken(look: Look) -> JobUse | None:
     try:
-        return list(SAMPLERS[backend](run_id))
+        return look()
     except StudioError as error:
-        log.info("no sample of %s: %s", run_id, error.message)
-        return []
+        log.info("no sample: %s", error.message)
+        return None
 
 
 def _gpu(indexes: list[int] | None) -> dict[str, Any]:
