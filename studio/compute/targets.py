@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from studio.compute import engines, scaling
-from studio.compute.models import ComputeTarget, Engine, Node, VmSize
+from studio.compute.models import ComputeTarget, Engine, Node, ScalingEvent, VmSize
 from studio.compute.signals import look_again
 from studio.errors import Conflict, Invalid, NotFound
 from studio.workspace.models import Workspace
@@ -319,3 +319,15 @@ def node_json(node: Node) -> dict[str, Any]:
 def moment(at: datetime | None) -> str | None:
     """ISO 8601 in UTC with Z."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if at else None
+
+
+def event_json(event: ScalingEvent) -> dict[str, Any]:
+    """A line of a target's timeline as the API gives it."""
+    return {
+        "at": moment(event.at),
+        "kind": event.kind,
+        "nodes": event.nodes,
+        "node": event.node or None,
+        "run_id": event.run_id or None,
+        "message": event.message,
+    }
