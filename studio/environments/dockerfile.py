@@ -87,8 +87,8 @@ def _run(*words: str) -> str:
     return "RUN " + json.dumps(list(words))
 
 
-def _certificate_lines(path: str) -> list[str]:
-    return ["ENV " + " ".join(f"{name}={path}" for name in CERTIFICATE_VARIABLES)]
+def _environment(variables: Mapping[str, str]) -> str:
+    return "ENV " + " ".join(f"{name}={value}" for name, value in variables.items())
 
 
 def base_images(dockerfile: str) -> list[str]:
@@ -112,7 +112,8 @@ def users_own(dockerfile: str, certificates: bytes | None) -> Recipe:
     files: dict[str, bytes | Path] = {}
     if certificates:
         files["atelier-site.pem"] = certificates
-        added += ["COPY atelier-site.pem /opt/atelier/site.pem", *_certificate_lines("/opt/atelier/site.pem")]
+        added.append("COPY atelier-site.pem /opt/atelier/site.pem")
+        added.append(_environment(dict.fromkeys(CERTIFICATE_VARIABLES, "/opt/atelier/site.pem")))
     lines: list[str] = []
     continued = False
     for line in dockerfile.split("\n"):
@@ -132,9 +133,8 @@ def ground(base: str, uv: Path, certificates: bytes | None) -> Recipe:
     if certificates:
         files["site.pem"] = certificates
     lines += ["COPY . /opt/atelier/", _run("/bin/sh", "/opt/atelier/ground.sh")]
-    if certificates:
-        lines += _certificate_lines(CERTIFICATES)
-    lines.append("ENV HOME=/home/atelier")
+    variables = dict.fromkeys(CERTIFICATE_VARIABLES, CERTIFICATES) if certificates else {}
+    lines.append(_environment({"HOME": "/home/atelier", **variables}))
     # The Dockerfile lies in the context too; it is no secret, but nobody looks for it in the image.
     files[".dockerignore"] = b"Dockerfile\n.dockerignore\n"
     return Recipe("\n".join(lines) + "\n", files, frozenset({"bin/uv", *(path.name for path in HERE.glob("*.sh"))}))
@@ -171,7 +171,7 @@ def split(lock: str) -> tuple[str, str]:
     return "".join(f"{line}\n" for line in large), "".join(f"{line}\n" for line in rest)
 
 
-def packages(python_image: str, lock: str, options: Sequence[str], sdk: Path) -> Recipe:
+def packages(python_image: str, lock: str, options: Sequence[str], sdk: Path, labels: Mapping[str, str]) -> Recipe:
     """The packages of a lock and the SDK. `options` are uv's own (--no-binary …)."""
     large, rest = split(lock)
     files: dict[str, bytes | Path] = {"lock.txt": lock.encode(), sdk.name: sdk}
@@ -183,21 +183,22 @@ def packages(python_image: str, lock: str, options: Sequence[str], sdk: Path) ->
                 f"COPY {name} /opt/atelier/{name}",
                 _run("/bin/sh", "/opt/atelier/install.sh", f"/opt/atelier/{name}", *options),
             ]
-    lines += ["COPY lock.txt /opt/atelier/lock.txt", *_last_layer(PYTHON, sdk)]
-    return Recipe("\n".join(lines) + "\n", files)
+    lines.append(f"COPY lock.txt {sdk.name} /opt/atelier/")
+    return Recipe("\n".join([*lines, *_last_layer(PYTHON, sdk, labels)]) + "\n", files)
 
 
-def user_managed(ground_image: str, interpreter: str, sdk: Path) -> Recipe:
+def user_managed(ground_image: str, interpreter: str, sdk: Path, labels: Mapping[str, str]) -> Recipe:
     """The SDK into an image whose Python its user manages."""
-    return Recipe("\n".join([f"FROM {ground_image}", *_last_layer(interpreter, sdk)]) + "\n", {sdk.name: sdk})
+    lines = [f"FROM {ground_image}", f"COPY {sdk.name} /opt/atelier/", *_last_layer(interpreter, sdk, labels)]
+    return Recipe("\n".join(lines) + "\n", {sdk.name: sdk})
 
 
-def _last_layer(interpreter: str, sdk: Path) -> list[str]:
+def _last_layer(interpreter: str, sdk: Path, labels: Mapping[str, str]) -> list[str]:
+    """Labels stand here: as an option of the build each would be a step of its own."""
     return [
-        f"COPY {sdk.name} /opt/atelier/{sdk.name}",
         _run("/bin/sh", "/opt/atelier/sdk.sh", interpreter, f"/opt/atelier/{sdk.name}"),
         "USER 1000:1000",
-        "WORKDIR /home/atelier",
+        "LABEL " + " ".join(f"{name}={json.dumps(value)}" for name, value in sorted(labels.items())),
     ]
 
 

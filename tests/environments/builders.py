@@ -44,19 +44,25 @@ def definition(
 
 
 def work() -> None:
-    """What the workers do: every build that waits is built, until none is left."""
+    """What the workers do: every build that waits is built, tried again while it is given back, until none is left."""
     while waiting := Build.objects.filter(state__in=ACTIVE).first():
+        before = waiting.attempts
         build_task(waiting.pk)
         waiting.refresh_from_db()
-        assert waiting.state not in ACTIVE, "a worker left its build as it was"
+        assert waiting.state not in ACTIVE or waiting.attempts > before, "a worker left its build as it was"
 
 
 def prepared(
-    workspace: Workspace, wanted: dict[str, Any], *, backend: Backend = "process", run: str = "run-1"
+    workspace: Workspace,
+    wanted: dict[str, Any],
+    *,
+    backend: Backend = "process",
+    run: str = "run-1",
+    engine: str | None = None,
 ) -> Prepared:
     """A run's environment, after its build."""
-    found = find_or_build(workspace, wanted, backend=backend, for_run=run)
+    found = find_or_build(workspace, wanted, backend=backend, engine=engine, for_run=run)
     if found.state == "building":
         work()
-        found = find_or_build(workspace, wanted, backend=backend, for_run=run)
+        found = find_or_build(workspace, wanted, backend=backend, engine=engine, for_run=run)
     return found

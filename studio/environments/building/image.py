@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import uv
 from django.conf import settings
@@ -22,7 +22,7 @@ from studio.environments.building.job import Job
 from studio.environments.building.made import Made
 from studio.environments.conda import Match, pip_version
 from studio.environments.dockerfile import Recipe
-from studio.environments.models import Build, Use
+from studio.environments.models import Build, Lock, Use
 from studio.environments.packages import door
 from studio.environments.packages.sources import choices, proxies
 from studio.environments.spec import Spec
@@ -130,11 +130,24 @@ class _Work:
         self.proxy = ""
         self.lock = ""
         self.python = ""
-        self.recorded: Any = None
+        self.recorded: Lock | None = None
 
-    def opened(self) -> Any:
-        """A context with the door to packages open."""
-        return _OpenDoor(self)
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """Holds the door to packages open; a failure inside is told as the source's that did not answer, if one did not."""
+        listen, reached_as = in_container.addresses(self.engine)
+        folder = Path(settings.HOME) / "cache" / "packages"
+        with door.opened(self.job.sources, folder, settings.PACKAGE_CACHE_BYTES, listen, reached_as) as (
+            opened,
+            self.proxy,
+        ):
+            self.job.log.hide([opened.token])
+            try:
+                yield
+            except BuildError as error:
+                if opened.away:
+                    raise BuildError(f"{opened.away} The packages can't be fetched until it does.") from error
+                raise
 
     def fetch_bases(self) -> None:
         """Fetches the base images that the engine has not. Raises BuildError naming the one that can't be had."""
@@ -168,9 +181,8 @@ class _Work:
                 dockerfile.ground(self.id(base), Path(uv.find_uv_bin()), self.certificates()), "ground"
             )
             if wanted.user_managed:
-                self.stage(
-                    dockerfile.user_managed(ground, wanted.interpreter, sdk_wheel.wheel()), tag, "the SDK", final=True
-                )
+                recipe = dockerfile.user_managed(ground, wanted.interpreter, sdk_wheel.wheel(), self.labels())
+                self.stage(recipe, tag, "the SDK")
             else:
                 self.packages(ground, tag)
         finally:
@@ -199,9 +211,8 @@ class _Work:
             fresh, self.python = in_container.resolved(job, image, self.proxy, engine=self.engine)
             self.recorded = resolve.settle(job, self.python, locks.this_platform(), pip=fresh, conda=conda_lock)
         options = choices(job.spec.options)
-        self.stage(
-            dockerfile.packages(image, self.recorded.pip, options, sdk_wheel.wheel()), tag, "the packages", final=True
-        )
+        recipe = dockerfile.packages(image, self.recorded.pip, options, sdk_wheel.wheel(), self.labels())
+        self.stage(recipe, tag, "the packages")
 
     def shared(self, recipe: Recipe, name: str, context: Path | None = None) -> str:
         """A stage that environments share, named by its content; returns its id for the next FROM."""
@@ -217,11 +228,10 @@ class _Work:
             self.stage(recipe, tag, {"ground": "the base image's preparation"}.get(name, "Python"), context=context)
         return self.id(tag)
 
-    def stage(self, recipe: Recipe, tag: str, what: str, *, context: Path | None = None, final: bool = False) -> None:
+    def stage(self, recipe: Recipe, tag: str, what: str, *, context: Path | None = None) -> None:
         """Builds one Dockerfile. Raises BuildError with the step or the installer's reason, Cancelled."""
         self.job.check()
         self.job.log.say(f"-- {what}")
-        labels = {KEY_LABEL: self.job.build.key, PYTHON_LABEL: self.python} if final else {}
         with tempfile.TemporaryDirectory(prefix="atelier-build-") as temporary:
             folder = context or Path(temporary)
             dockerfile.write(recipe, folder)
@@ -229,7 +239,7 @@ class _Work:
                 images.build(
                     folder,
                     tag,
-                    labels,
+                    {},
                     self.write,
                     self.job.cancelled.is_set,
                     engine=self.engine,
@@ -244,6 +254,10 @@ class _Work:
                 if "disk" in error.message:
                     raise BuildError(error.message) from error
                 raise
+
+    def labels(self) -> dict[str, str]:
+        """What the finished image says of itself, also in a registry."""
+        return {KEY_LABEL: self.job.build.key, PYTHON_LABEL: self.python}
 
     def write(self, data: bytes) -> None:
         """The engine's output without the red that it paints what a tool wrote to its error stream."""
@@ -280,23 +294,6 @@ class _Work:
             lock = in_container.lock_of(self.job, tag, python, engine=self.engine)
         name = self.job.spec.reference or ("" if self.job.spec.dockerfile else settings.BASE_IMAGE)
         return Made(tag, image.id, image.size, python, lock, source, name, base)
-
-
-class _OpenDoor:
-    """Holds the door to packages open while stages are built."""
-
-    def __init__(self, work: _Work) -> None:
-        self.work = work
-        listen, reached_as = in_container.addresses(work.engine)
-        folder = Path(settings.HOME) / "cache" / "packages"
-        self.door = door.opened(work.job.sources, folder, settings.PACKAGE_CACHE_BYTES, listen, reached_as)
-
-    def __enter__(self) -> None:
-        self.work.proxy = self.door.__enter__()
-        self.work.job.log.hide([self.work.proxy.split("@")[0].rsplit(":", 1)[1]])
-
-    def __exit__(self, *error: Any) -> None:
-        self.door.__exit__(*error)
 
 
 def _request(pin: str) -> str:

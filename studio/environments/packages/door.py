@@ -50,6 +50,8 @@ class Door:
         self.keep_bytes = keep_bytes
         self.token = secrets.token_urlsafe(24)
         self.links: dict[str, pages.Link] = {}
+        # The first source that did not answer, in a sentence: a client only says that something of ours failed.
+        self.away = ""
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         self._thread = threading.local()
@@ -198,11 +200,11 @@ class _Handler(BaseHTTPRequestHandler):
         except KeyError:
             self._say(404, "There is no such file.")
         except Unavailable as error:
-            self.door_log(error.message)
+            self._failed(error.message)
             self._say(502, error.message)
         except OSError as error:
             # The disk is full, or the client went away; either way this answer is over.
-            self.door_log(f"The package door could not answer: {error}")
+            self._failed(f"The package door could not answer: {error}")
             self.close_connection = True
 
     do_HEAD = do_GET
@@ -285,30 +287,39 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def door_log(self, sentence: str) -> None:
-        logger.warning("%s", sentence)
+    def _failed(self, sentence: str) -> None:
+        if not self.door.away:
+            logger.warning("%s", sentence)
+        self.door.away = self.door.away or sentence
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: each build makes hundreds."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up in mid-answer is a build that was stopped; it is no news."""
+        logger.debug("a client of the package door hung up", exc_info=True)
+
+
 @contextlib.contextmanager
 def opened(
     sources: Sources, folder: Path, keep_bytes: int, listen: str = "127.0.0.1", reached_as: str = "127.0.0.1"
-) -> Iterator[str]:
-    """Holds a door open; gives the proxy address, password included, for the build's http_proxy.
+) -> Iterator[tuple[Door, str]]:
+    """Holds a door open; gives it and the proxy's address, password included, for the build's http_proxy.
 
     `listen` is the address to bind, `reached_as` the one that the engine's containers know this host by.
     """
     door = Door(sources, folder, keep_bytes)
-    server = ThreadingHTTPServer((listen, 0), type("Handler", (_Handler,), {"door": door}))
-    server.daemon_threads = True
+    server = _Server((listen, 0), type("Handler", (_Handler,), {"door": door}))
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="package-door", daemon=True
     )
     thread.start()
     try:
-        yield f"http://build:{door.token}@{reached_as}:{server.server_address[1]}"
+        yield door, f"http://build:{door.token}@{reached_as}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
