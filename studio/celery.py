@@ -6,8 +6,11 @@ import os
 
 from celery import Celery
 from django.conf import settings
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+
+TRANSPORT_ALIASES["folder"] = "studio.broker:Transport"
 
 app = Celery("atelier")
 app.set_default()
@@ -21,14 +24,13 @@ def broker() -> dict[str, object]:
     for name in ("messages", "control", "processed"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     return {
-        "broker_url": "filesystem://",
+        "broker_url": "folder://localhost",
         "broker_transport_options": {
             "data_folder_in": str(folder / "messages"),
             "data_folder_out": str(folder / "messages"),
             "control_folder": str(folder / "control"),
             "processed_folder": str(folder / "processed"),
             "store_processed": False,
-            "polling_interval": 0.1,
         },
     }
 

@@ -11,6 +11,7 @@ from typing import IO
 
 from atelier.client import Client
 from atelier.errors import SnapshotError
+from atelier.snapshots import EXECUTABLE, PLAIN, content_id
 
 
 def fetch(client: Client, path: str, snapshot_id: str, folder: Path) -> int:
@@ -27,8 +28,8 @@ def fetch(client: Client, path: str, snapshot_id: str, folder: Path) -> int:
 
 
 def unpack(file: IO[bytes], snapshot_id: str, folder: Path) -> int:
-    """Unpacks a snapshot's zip. The id is the SHA-256 over the sorted lines path NUL mode NUL sha256 newline."""
-    listing: list[bytes] = []
+    """Unpacks a snapshot's zip and checks that its content is what the id says; returns the number of files."""
+    listing: list[tuple[str, str, str]] = []
     try:
         archive = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
@@ -38,7 +39,7 @@ def unpack(file: IO[bytes], snapshot_id: str, folder: Path) -> int:
             if member.is_dir():
                 continue
             target = inside(folder, member.filename)
-            mode = "755" if (member.external_attr >> 16) & 0o111 else "644"
+            mode = EXECUTABLE if (member.external_attr >> 16) & 0o100 else PLAIN
             target.parent.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
             with archive.open(member) as source, target.open("wb") as out:
@@ -46,8 +47,8 @@ def unpack(file: IO[bytes], snapshot_id: str, folder: Path) -> int:
                     digest.update(chunk)
                     out.write(chunk)
             target.chmod(int(mode, 8))
-            listing.append(f"{member.filename}\0{mode}\0{digest.hexdigest()}\n".encode())
-    found = hashlib.sha256(b"".join(sorted(listing))).hexdigest()
+            listing.append((member.filename, mode, digest.hexdigest()))
+    found = content_id(listing)
     if found != snapshot_id:
         raise SnapshotError(
             f"The snapshot's content does not match its id: {found[:12]} where {snapshot_id[:12]} was asked."
