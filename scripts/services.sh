@@ -70,6 +70,10 @@ install_missing() {
   program debootstrap >/dev/null || want+=(debootstrap)
   program docker-registry >/dev/null || want+=(docker-registry)
   program mpirun >/dev/null || want+=(openmpi-bin)
+  # What scripts/wheels.sh compiles Horovod with.
+  program mpicxx >/dev/null || want+=(libopenmpi-dev)
+  program cmake >/dev/null || want+=(cmake)
+  program g++ >/dev/null || want+=(g++ make)
   program chromium chromium-browser google-chrome >/dev/null || want+=(chromium fonts-dejavu-core)
   [ ${#want[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "missing: ${want[*]}. They are installed by apt on Debian and Ubuntu only; install them yourself and start this again."
@@ -223,6 +227,16 @@ write_programs() {
   return 0
 }
 
+make_wheels() { # PyTorch and Horovod for the distributed tests; compiled once and kept in ~/.cache/atelier/wheels
+  local wheels python
+  python=$(program python3.11 python3)
+  if wheels=$(PYTHON=$python scripts/wheels.sh ${ATELIER_WHEELS:+"$ATELIER_WHEELS"}); then
+    echo "ATELIER_WHEELS=$(tail -1 <<<"$wheels")" >>"$here/env.new"
+  else
+    say "no wheels of PyTorch and Horovod (the reason stands above): tests of distributed training are left out"
+  fi
+}
+
 stop_one() { # stop_one NAME PIDFILE WORD [SIGNAL]
   local pid
   if alive "$2" "$3"; then
@@ -247,6 +261,7 @@ case $command in
     start_redis
     start_docker
     write_programs
+    make_wheels
     mv "$here/env.new" "$here/env"
     say "ready after $((SECONDS - started)) s; the addresses are in var/services/env"
     ;;
