@@ -14,7 +14,7 @@ BIN = Path(sys.prefix) / "bin"
 CHECKS: list[tuple[str, list[str]]] = [
     ("format", ["ruff", "format", "--check", "."]),
     ("lint", ["ruff", "check", "."]),
-    ("layers", ["lint-imports"]),
+    ("layers", ["lint-imports", "--no-logo"]),
     ("templates", ["djlint", "templates", "--lint", "--quiet"]),
     ("shell", ["bash", "-n", "scripts/services.sh", "scripts/base-image.sh", ".ci/run"]),
     ("migrations", ["python", "manage.py", "makemigrations", "--check", "--dry-run"]),
