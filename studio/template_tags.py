@@ -226,3 +226,43 @@ def run_duration(run: Any) -> SafeString | str:
         return duration(run.ended_at - run.started_at)
     so_far = duration(timezone.now() - run.started_at)
     return format_html('<span data-since="{}">{}</span>', run.started_at.isoformat(), so_far)
+
+
+@register.filter
+def thousands(count: int | None) -> str:
+    """A count with separators: 1,000,000."""
+    return "–" if count is None else f"{count:,}"
+
+
+@register.filter
+def shallow(depth: int) -> int:
+    """A depth for indentation: beyond six levels a table would leave the page."""
+    return min(int(depth), 6)
+
+
+def _query(context: template.Context) -> QueryDict:
+    request = context.get("request")
+    query = request.GET.copy() if request is not None else QueryDict(mutable=True)
+    for key in ("part", "seen"):
+        query.pop(key, None)
+    return query
+
+
+@register.simple_tag(takes_context=True)
+def here_also(context: template.Context, key: str, value: str) -> str:
+    """The query string with one more value of a repeated parameter; the columns on screen stay."""
+    query = _query(context)
+    for shown in () if key in query else context.get("columns", ()):
+        query.appendlist(key, shown)
+    query.appendlist(key, value)
+    return "?" + query.urlencode()
+
+
+@register.simple_tag(takes_context=True)
+def here_without(context: template.Context, key: str, value: str) -> str:
+    """The query string without one value of a repeated parameter."""
+    query = _query(context)
+    values = query.getlist(key) or list(context.get("columns", ()))
+    query.setlist(key, [shown for shown in values if shown != value])
+    query["columns"] = "1"
+    return "?" + query.urlencode()

@@ -11,6 +11,7 @@ from runs.charts.lines import Curve, bars, lines, points, smooth
 from runs.charts.parallel import parallel_coordinates
 from runs.charts.tables import table_chart
 from runs.charts.typed import (
+    VIEWS,
     accuracy_table,
     calibration,
     confusion_matrix,
@@ -24,6 +25,7 @@ from runs.charts.typed import (
 )
 
 __all__ = [
+    "VIEWS",
     "Curve",
     "Figure",
     "accuracy_table",

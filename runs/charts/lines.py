@@ -21,15 +21,14 @@ MARKERS_UP_TO = 60
 class Curve:
     """One line: ``x`` and ``y`` are float[n]; ``x`` in epoch seconds where the axis is time.
 
-    ``raw`` are the values before smoothing, float[n], drawn faintly behind; ``total`` is how many points the series
-    has in full (the curve may be a sample of it); ``group`` makes curves of one run share a colour.
+    ``raw`` is the curve before smoothing, a pair (x, y), drawn faintly behind in the same colour. ``color`` is a place
+    in the page's colours, by default the curve's own place on the chart.
     """
 
     name: str
     x: ArrayLike
     y: ArrayLike
-    total: int = 0
-    raw: ArrayLike | None = None
+    raw: tuple[ArrayLike, ArrayLike] | None = None
     color: int | None = None
     dash: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
@@ -81,7 +80,8 @@ def _line(curve: Curve, x: XKind) -> list[dict[str, Any]]:
     if curve.raw is None:
         return [trace]
     behind = trace | {
-        "y": np.asarray(curve.raw, dtype=np.float64),
+        "x": _on_axis(curve.raw[0], x),
+        "y": np.asarray(curve.raw[1], dtype=np.float64),
         "opacity": 0.28,
         "showlegend": False,
         "hoverinfo": "skip",
@@ -107,11 +107,17 @@ def lines(
         for trace in _line(curve, x):
             traces.append(trace | {"meta": {"color": color}})
     x_type = "date" if x == "time" else "log" if log_x else "linear"
+    few = (
+        x == "step"
+        and not log_x
+        and bool(curves)
+        and all(0 < np.size(curve.x) <= 12 and np.ptp(curve.x) <= 12 for curve in curves)
+    )
     return figure(
         traces,
         showlegend=len(curves) > 1,
         hovermode="x unified" if 1 < len(curves) <= 12 else "closest",
-        xaxis=axis(X_TITLES[x] if x_title is None else x_title, type=x_type),
+        xaxis=axis(X_TITLES[x] if x_title is None else x_title, type=x_type, dtick=1 if few else None),
         yaxis=axis(y_title, type="log" if log_y else "linear"),
     )
 

@@ -9,6 +9,11 @@
   const plotly = () => {
     library ??= new Promise((resolve, reject) => {
       if (window.Plotly) return resolve(window.Plotly);
+      // plotly.js 4.1 brings the stylesheet of its maps, which we don't draw, and writes it into the page unless an element
+      // of this id is there; our Content-Security-Policy would refuse it with a line in the console.
+      const maps = document.createElement("template");
+      maps.id = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
+      document.head.append(maps);
       const script = document.createElement("script");
       script.src = document.querySelector('meta[name="plotly-source"]').content;
       script.onload = () => resolve(window.Plotly);
@@ -27,16 +32,17 @@
       tickfont: { color: token("text-3"), size: 11 }, title: { font: { color: token("text-2"), size: 12 }, standoff: 8 },
       automargin: true, ticks: "", showline: false,
     };
+    const scale = [[0, token("surface-3")], [1, token("series-1")]];
     return {
+      data: { heatmap: [{ colorscale: scale, autocolorscale: false, colorbar: { tickfont: { color: token("text-3"), size: 11 } } }] },
       layout: {
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: token("font"), color: token("text"), size: 12 },
         title: { font: { size: 13, color: token("text") }, x: 0, xanchor: "left", xref: "paper" },
         colorway: Array.from({ length: 10 }, (_, index) => token(`series-${index + 1}`)),
-        colorscale: { sequential: [[0, token("surface-2")], [1, token("series-1")]] },
         hoverlabel: { bgcolor: token("surface"), bordercolor: token("line-strong"), font: { color: token("text"), family: token("font"), size: 12 } },
         legend: { orientation: "h", x: 0, y: -0.18, font: { color: token("text-2"), size: 11 }, bgcolor: "rgba(0,0,0,0)" },
-        margin: { l: 48, r: 12, t: 28, b: 36 },
+        margin: { l: 48, r: 12, t: 12, b: 36 },
         hovermode: "closest", xaxis: axis, yaxis: axis, dragmode: "zoom",
         modebar: { bgcolor: "rgba(0,0,0,0)", color: token("text-3"), activecolor: token("text") },
       },
@@ -117,7 +123,7 @@
       const Plotly = await plotly();
       if (figure.final !== undefined) this.final = figure.final;
       this.figure = figure;
-      const layout = { ...figure.layout, template: theme(), uirevision: "reader", autosize: true };
+      const layout = { ...figure.layout, template: theme(), uirevision: `reader-${this.generation || 0}`, autosize: true };
       // Plotly asks for {} in its own copies: give each axis a fresh object, so that a zoom is never written into ours.
       for (const key of Object.keys(layout)) if (/^[xy]axis/.test(key)) layout[key] = { ...layout[key] };
       this.say("loading", "");
@@ -154,6 +160,15 @@
       this.zoomTimer = setTimeout(() => this.load(), 120);
     }
 
+    // A zoom on steps means nothing on a time axis: another x starts from the whole curve.
+    resetIf(form) {
+      const axis = form.querySelector("[data-resets-zoom]");
+      if (!axis || axis.value === (this.axisValue ?? axis.querySelector("[selected]")?.value ?? axis.options[0].value)) return;
+      this.axisValue = axis.value;
+      this.range = null;
+      this.generation = (this.generation || 0) + 1;
+    }
+
     restyle() {
       if (this.drawn) this.draw(this.figure);
     }
@@ -186,28 +201,29 @@
 
   // <form data-chart-controls="<selector>">: its named fields become parameters of those charts' addresses, at once;
   // the page's own address follows, so that what is on screen can be shared.
+  // A field marked data-reload (which metrics there are) is left to the form itself.
   const controls = (form) => {
     const fields = new FormData(form);
-    const names = new Set([...form.elements].map((field) => field.name).filter(Boolean));
+    const names = new Set([...form.elements].filter((field) => field.name && field.type !== "hidden" && field.dataset.reload === undefined).map((field) => field.name));
     const apply = (url) => {
       names.forEach((name) => url.searchParams.delete(name));
-      for (const [name, value] of fields) if (value !== "") url.searchParams.append(name, value);
+      for (const [name, value] of fields) if (names.has(name) && value !== "") url.searchParams.append(name, value);
       return url;
     };
     document.querySelectorAll(form.dataset.chartControls).forEach((node) => {
       node.dataset.figureUrl = apply(new URL(node.dataset.figureUrl, location.href)).href;
       const chart = charts.get(node);
       if (!chart || !chart.started) return;
-      if (form.dataset.resetsZoom !== undefined) chart.range = null;
+      chart.resetIf(form);
       chart.load();
     });
-    history.replaceState(null, "", apply(new URL(location.href)));
+    if (form.dataset.chartLocal === undefined) history.replaceState(null, "", apply(new URL(location.href)));
   };
 
   let pending;
   document.addEventListener("input", (event) => {
     const form = event.target.form;
-    if (!form || form.dataset.chartControls === undefined) return;
+    if (!form || form.dataset.chartControls === undefined || event.target.dataset.reload !== undefined || event.target.dataset.filter) return;
     const output = event.target.id && form.querySelector(`output[for="${event.target.id}"]`);
     if (output) output.textContent = event.target.value;
     clearTimeout(pending);

@@ -69,6 +69,12 @@
   document.body.addEventListener("toast", (event) => toast(event.detail.message, event.detail.tone));
   document.body.addEventListener("htmx:responseError", () => toast("The server did not accept this. Reload the page and try again.", "bad"));
   document.body.addEventListener("htmx:afterSettle", (event) => show(event.target));
+  // A table that refreshes itself waits while something in it is ticked: the ticks would be lost.
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const table = event.target;
+    if (table.dataset.keepTicked !== undefined && table.querySelector('input[type="checkbox"]:checked')) event.preventDefault();
+  });
+  document.body.addEventListener("htmx:afterSettle", () => document.querySelectorAll("form[data-bulk]").forEach(count));
   // A fragment that has not changed is answered 204 or 304; neither is an error, and neither swaps.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.status === 304) event.detail.isError = false;

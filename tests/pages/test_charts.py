@@ -139,7 +139,10 @@ def test_lines_with_gaps_and_infinities_are_json():
 
 def test_smoothed_and_raw_values_share_a_colour():
     figure = charts.lines(
-        [charts.Curve("a", [0, 1], [1, 2], raw=[1, 3]), charts.Curve("b", [0, 1], [1, 2], raw=[1, 3])]
+        [
+            charts.Curve("a", [0, 1], [1, 2], raw=([0, 1], [1, 3])),
+            charts.Curve("b", [0, 1], [1, 2], raw=([0, 1], [1, 3])),
+        ]
     )
     assert [trace["meta"]["color"] for trace in figure["data"]] == [0, 0, 1, 1]
 
