@@ -120,9 +120,7 @@ class Launcher:
         """Runs mpirun to its end."""
         hosts = self.folder / "hosts"
         hosts.write_text(mpi.host_file(self.layout))
-        root = Path(__file__).resolve().parents[2]
-        agent = mpi.write_agent(self.folder, root)
-        environment = {**self.environment, **mpi.settings(agent, len(self.layout.hosts) > 1)}
+        environment = {**self.environment, **mpi.settings(self.agent(), len(self.layout.hosts) > 1)}
         self.group.start("mpirun", mpi.command(program, self.layout, hosts, self.command), environment, self.work)
         stopping = False
         while True:
@@ -135,6 +133,10 @@ class Launcher:
                 # mpirun ends its daemons, and they end the ranks, on every node.
                 self.group.signal_all(signal.SIGTERM)
                 stopping = True
+
+    def agent(self) -> Path:
+        """What Open MPI calls in place of ssh. Its daemons look for it too, so that each node has it at the same path."""
+        return mpi.write_agent(self.folder, Path(__file__).resolve().parents[2])
 
     def start_ranks(self) -> set[int]:
         """Starts this node's processes; returns the ranks of those whose end counts: parameter servers have none."""
@@ -182,6 +184,7 @@ class Launcher:
         listener = Listener(
             (self.layout.hosts[self.task], self.port), self.key, self.events, self.environment, self.work
         )
+        self.agent()
         failed, control = 0, None
         waiting: set[int] = set()
         try:

@@ -68,6 +68,9 @@ def settings(agent: Path, remote: bool) -> dict[str, str]:
             "OMPI_MCA_plm_rsh_no_tree_spawn": "1",
             # Daemons stay children of the launchers, so that they end with them.
             "OMPI_MCA_orte_leave_session_attached": "1",
+            # A container's user has no shell in /etc/passwd to be asked for; the launchers use this one.
+            "SHELL": "/bin/sh",
+            "OMPI_MCA_plm_rsh_assume_same_shell": "1",
             # A name such as node-1 is a name, not the first part of one.
             "OMPI_MCA_orte_keep_fqdn_hostnames": "1",
         }
