@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.conf import settings
 from django.utils import timezone
 
 from runs.execution import gang
@@ -27,6 +28,7 @@ CANCELLED_UPLOAD = dt.timedelta(seconds=60)
 SILENT_UPLOAD = dt.timedelta(minutes=5)
 # A delivery that takes longer is given up; what it sent is kept.
 DELIVERY = dt.timedelta(minutes=10)
+STARTED = timezone.now()
 LOOK_SECONDS, SLOW_SECONDS = 0.1, 1.0
 LIMITS = {"error_code": 100, "error_message": 3000, "error_details": 16_000}
 
@@ -179,6 +181,17 @@ def _asked(run: Run) -> Asked:
     )
 
 
+def is_silent(run: Run) -> bool:
+    """Whether the run's jobs were started, and none has been heard of for as long as an engine may be away.
+
+    A server that was down heard nothing either: agents are given that time again from when this worker started.
+    """
+    rows = RunTask.objects.filter(run=run, attempt=run.retries, ended_at=None).exclude(launched_at=None)
+    heard = [max(filter(None, (row.heartbeat_at, row.launched_at))) for row in rows]
+    patience = dt.timedelta(seconds=settings.ENGINE_AWAY_SECONDS)
+    return bool(heard) and timezone.now() - max(*heard, STARTED) > patience
+
+
 def node_lost(run: Run, why: str) -> Next:
     """The host of a running job is gone: tried again when the submitter allows it, else the run ends."""
     retries = script_spec.check(run.definition).max_retries
@@ -193,7 +206,7 @@ def node_lost(run: Run, why: str) -> Next:
         return NOW
     close_logs(run)
     _leave(run)
-    _final(run, Verdict(State.FAILED, "NodeLost", why), reason=why)
+    _final(run, Verdict(State.NOT_RESPONDING, "NodeLost", why), reason=why)
     return BEAT
 
 
@@ -205,7 +218,7 @@ def _leave(run: Run) -> None:
 
 def _final(run: Run, found: Verdict, *, reason: str) -> None:
     """The last move: with it the run's token dies."""
-    if found.state == State.FAILED:
+    if found.state in (State.FAILED, State.NOT_RESPONDING):
         error = {"error_code": found.code, "error_message": found.message, "error_details": found.details}
     else:
         error = dict.fromkeys(LIMITS, "")

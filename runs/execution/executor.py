@@ -48,6 +48,8 @@ class Job:
     shm_bytes: int | None = None
     gpus: int = 0
     node: str = ""
+    # Marks what belongs to this server on an engine that several share.
+    site: str = ""
     # Runs before the agent in place of it, for launchers that need more than one process; empty: the agent.
     command: tuple[str, ...] = ()
 
@@ -69,6 +71,7 @@ class Job:
             "atelier.task": str(self.task),
             "atelier.attempt": str(self.attempt),
             "atelier.purpose": self.purpose,
+            "atelier.site": self.site,
         }
 
     def delivery(self) -> Job:

@@ -14,6 +14,7 @@ from runs.execution.executor import Job
 from runs.execution.lease import HOST
 from runs.kinds.script.spec import ScriptSpec
 from runs.models import Run, RunTask
+from studio.compute import engines
 from studio.errors import Invalid
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
         run_id=gang.run.pk,
         attempt=gang.run.retries,
         task=index,
+        site=engines.site() if gang.backend != "process" else "",
         python_path=variables.pop("PYTHONPATH", ""),
         environment={**variables, **identity(gang.run)},
         python=gang.prepared.python or "",

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from runs.execution import ending, gang
 from runs.execution.backends import BACKENDS
+from runs.execution.lease import HOST
 from runs.execution.logs import copy_build_log
 from runs.execution.next import BEAT, NOW, Next, soon
 from runs.execution.verdict import TIME_LIMIT
@@ -39,7 +40,18 @@ def step(run: Run) -> Next:
     """One step of a script run that is not final."""
     if run.cancel_requested_at and not tasks(run):
         return ending.end_unstarted(run, State.CANCELED, reason="Cancelled before its job was started.")
+    if elsewhere(run):
+        if ending.is_silent(run):
+            return ending.node_lost(run, "The machine whose worker started the job is not heard of any more.")
+        return BEAT
     return STEPS[State(run.state)](run)
+
+
+def elsewhere(run: Run) -> bool:
+    """Whether the run's process is on another worker's host, which alone can look at it."""
+    rows = [row for row in tasks(run) if row.backend == "process" and row.node != HOST]
+    # A host that was given another name still finds its own jobs.
+    return any(BACKENDS[row.backend].look(gang.job_of(run, row)).state == "absent" for row in rows)
 
 
 def tasks(run: Run) -> list[RunTask]:

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from runs.execution import (
     samplers,  # noqa: F401 - importing it tells compute how jobs are sampled
+    sweep,
     worker,
 )
 from runs.queue import STEP
@@ -21,3 +22,9 @@ def step(run_id: str) -> None:
 def beat() -> None:
     """Wakes every run that is not final."""
     worker.wake_all()
+
+
+@shared_task(name="runs.sweep", ignore_result=True, expires=60)
+def sweep_leftovers() -> None:
+    """Removes what is left of runs that are over."""
+    sweep.sweep()

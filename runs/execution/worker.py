@@ -12,7 +12,7 @@ from runs.execution import ending, script
 from runs.execution.lease import keep, lease
 from runs.execution.next import BEAT, Next, soon
 from runs.lifecycle import move
-from runs.models import Run, RunTask
+from runs.models import Run
 from runs.queue import wake
 from runs.states import NOT_FINAL, State
 from studio.errors import StudioError, Unavailable
@@ -81,7 +81,9 @@ def _step(run: Run) -> Next:
 def _away(run: Run, error: Unavailable) -> Next:
     """Waits for what is away; the reason stands on the page. A run that has waited too long ends with it."""
     since = run.events.order_by("-id").values_list("at", flat=True).first() or run.created_at
-    if timezone.now() - since > PATIENCE and not RunTask.objects.filter(run=run, ended_at=None).exists():
+    if ending.is_silent(run):
+        return ending.node_lost(run, f"Nothing is heard of the job any more. {error.message}")
+    if timezone.now() - since > PATIENCE and not script.tasks(run):
         return ending.end_unstarted(run, State.FAILED, code="Unavailable", message=error.message)
     Run.objects.filter(pk=run.pk).exclude(waiting_for=error.message).update(waiting_for=error.message)
     return soon(AWAY_SECONDS)

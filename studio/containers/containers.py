@@ -234,7 +234,12 @@ def execute(name: str, command: list[str], *, user: str = "", engine: str | None
 
 def names(labels: Mapping[str, str | None], *, engine: str | None = None) -> list[str]:
     """Names of all containers, ended ones too, that carry every label (value None: any value)."""
+    return list(marked(labels, engine=engine))
+
+
+def marked(labels: Mapping[str, str | None], *, engine: str | None = None) -> dict[str, dict[str, str]]:
+    """The same with all labels of each."""
     wanted = [key if value is None else f"{key}={value}" for key, value in labels.items()]
     with sentences(engine):
         found = api(engine).containers(all=True, filters={"label": wanted})
-    return [said["Names"][0].lstrip("/") for said in found]
+    return {said["Names"][0].lstrip("/"): dict(said["Labels"] or {}) for said in found}

@@ -251,7 +251,9 @@ def build(
     stream, progress = _BuildStream(cancelled), _Progress(log)
     with sentences(engine):
         # A connection of its own: the hook and the endless read time must not touch the thread's other calls.
-        connection = docker.APIClient(base_url=engine_url(engine), version=api(engine).api_version, timeout=BUILD_SECONDS)
+        connection = docker.APIClient(
+            base_url=engine_url(engine), version=api(engine).api_version, timeout=BUILD_SECONDS
+        )
     connection.hooks["response"] = [stream.keep]
     watcher = threading.Thread(target=stream.watch, name="build-watch", daemon=True)
     watcher.start()

@@ -69,6 +69,12 @@ def remove(name: str, *, engine: str | None = None) -> bool:
 
 def names(labels: Mapping[str, str | None], *, engine: str | None = None) -> list[str]:
     """Names of all networks that carry every label (value None: any value)."""
+    return list(marked(labels, engine=engine))
+
+
+def marked(labels: Mapping[str, str | None], *, engine: str | None = None) -> dict[str, dict[str, str]]:
+    """The same with all labels of each."""
     wanted = [key if value is None else f"{key}={value}" for key, value in labels.items()]
     with sentences(engine):
-        return [said["Name"] for said in api(engine).networks(filters={"label": wanted})]
+        found = api(engine).networks(filters={"label": wanted})
+    return {said["Name"]: dict(said["Labels"] or {}) for said in found}

@@ -58,6 +58,11 @@ START_SECONDS = 20.0
 OUTPUT_BYTES = 256_000
 
 
+def jobs_folder() -> Path:
+    """Where the jobs of this host have their folders."""
+    return Path(settings.HOME) / "jobs"
+
+
 class ProcessExecutor:
     """See runs.execution.executor.Executor."""
 
@@ -126,14 +131,16 @@ class ProcessExecutor:
 
     def clean(self, job: Job) -> None:
         """Ends what still runs and removes the folder."""
-        for purpose in (job, job.delivery()):
-            if self._place(purpose).exists():
-                _kill_all(purpose.name)
-        shutil.rmtree(self._folder(job), ignore_errors=True)
-        if self._folder(job).exists():
-            # A process that was being killed wrote once more.
-            _kill_all(job.name)
-            shutil.rmtree(self._folder(job), ignore_errors=True)
+        self.clean_folder(self._folder(job))
+
+    def clean_folder(self, folder: Path) -> None:
+        """The same for a job of which only the folder is known."""
+        for _ in range(3):  # a process that was being killed may write once more
+            if not folder.exists():
+                return
+            for purpose in ("", "-deliver"):
+                _kill_all(folder.name + purpose)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def output(self, job: Job) -> bytes:
         """The end of the agent's own output."""
@@ -147,7 +154,7 @@ class ProcessExecutor:
 
     def _folder(self, job: Job) -> Path:
         """What a job's purposes share."""
-        root = settings.HOME / "jobs"
+        root = jobs_folder()
         folder = root / job.folder_name
         if folder.parent != root or job.folder_name in ("", ".", ".."):
             raise Invalid(f"{job.run_id!r} can't name a folder.")

@@ -1,0 +1,84 @@
+"""What is left on engines and disks though its run is over: an engine was away at the end, or a machine was restarted.
+
+The rows say which jobs there were; only what carries this site's mark is touched.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from django.utils import timezone
+
+from runs.execution.backends.process import ProcessExecutor, jobs_folder
+from runs.execution.executor import Job
+from runs.models import Run, RunTask
+from runs.states import NOT_FINAL
+from studio.compute import engines
+from studio.containers import containers, networks, volumes
+from studio.errors import StudioError
+
+log = logging.getLogger(__name__)
+# A run that has just ended is still being cleaned by its own worker.
+SETTLED = dt.timedelta(minutes=2)
+# Engines that jobs were on so long ago are not asked any more.
+RECENT = dt.timedelta(days=30)
+
+
+def sweep() -> list[str]:
+    """Removes what is left of runs that are over or gone; returns the names of what it found."""
+    found = sweep_folders()
+    for engine in _engines():
+        try:
+            found += sweep_engine(engine)
+        except StudioError as error:
+            log.info("not swept: %s", error.message)
+    return found
+
+
+def _engines() -> list[str]:
+    """Engines that carried jobs lately; "" is the default one."""
+    since = timezone.now() - RECENT
+    rows = RunTask.objects.exclude(backend="process").filter(launched_at__gt=since)
+    return list(rows.values_list("engine", flat=True).distinct())
+
+
+def _over(run_ids: set[str]) -> set[str]:
+    """Those of the runs that ended a while ago, or were deleted."""
+    rows = dict(Run.objects.filter(pk__in=run_ids).values_list("pk", "ended_at"))
+    settled = timezone.now() - SETTLED
+    ended = {run_id for run_id, at in rows.items() if at is not None and at < settled}
+    return {run_id for run_id in run_ids if run_id not in rows or run_id in ended}
+
+
+def sweep_engine(engine: str) -> list[str]:
+    """Containers first: what they are attached to can't go before them."""
+    swept = []
+    for module in (containers, networks, volumes):
+        marked = module.marked({"atelier.site": engines.site(), "atelier.run": None}, engine=engine or None)
+        over = _over({labels["atelier.run"] for labels in marked.values()})
+        for name, labels in marked.items():
+            if labels["atelier.run"] in over:
+                log.warning("removing %s, left by the run %s", name, labels["atelier.run"])
+                module.remove(name, engine=engine or None)
+                swept.append(name)
+    return swept
+
+
+def sweep_folders() -> list[str]:
+    """Folders of processes on this host, with what still runs in them."""
+    if not jobs_folder().is_dir():
+        return []
+    settled = timezone.now() - SETTLED
+    wanted = set()
+    for alive in ({"run__state__in": NOT_FINAL}, {"run__ended_at__gte": settled}):
+        rows = RunTask.objects.filter(backend="process", **alive).values_list("run_id", "attempt", "index")
+        wanted |= {Job(run_id=run_id, attempt=attempt, task=index).folder_name for run_id, attempt, index in rows}
+    swept = []
+    for folder in jobs_folder().iterdir():
+        if folder.name in wanted or folder.stat().st_mtime > settled.timestamp():
+            continue
+        log.warning("removing %s, left by a run that is over", folder)
+        ProcessExecutor().clean_folder(folder)
+        swept.append(folder.name)
+    return swept
