@@ -11,6 +11,7 @@ urlpatterns = [
     # First: requests of running jobs are by far the most.
     path("api/v1/", include("runs.api.urls")),
     path("", include("studio.workspace.urls")),
+    path("", include("studio.environments.urls")),
     path("", include("studio.compute.urls")),
     path("", include("runs.pages.urls")),
     path("admin/", admin.site.urls),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runs.api import computes, insights, jobs, metrics, runs  # noqa: F401 - importing registers their routes
+from runs.api import computes, environments, insights, jobs, metrics, runs  # noqa: F401 - importing registers their routes
 from runs.api.routing import urlpatterns as registered
 
 urlpatterns = registered()

@@ -193,3 +193,8 @@ def no_longer_waits(run_id: str) -> None:
         Build.objects.filter(pk=use.build_id, state__in=ACTIVE, cancel_requested_at=None).update(
             cancel_requested_at=timezone.now()
         )
+
+
+def forget(run_id: str) -> None:
+    """Takes back what was noted for a run or a person's own build, so that a failure is not answered again."""
+    Use.objects.filter(run_id=run_id).delete()
