@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from studio.environments.models import Build, BuildLog, Credential, Environment, EnvironmentVersion, Image, Lock, Use
-
-
-class ReadOnly(admin.ModelAdmin):
-    """A record: looked at, not made or changed by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from studio.workspace.admin import ReadOnly
 
 
 @admin.register(Environment)
