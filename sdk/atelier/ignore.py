@@ -7,6 +7,7 @@ re-included, as in git. Links are followed; a link that leads back to a folder i
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +30,32 @@ def matcher(folder: Path) -> Callable[[str], bool]:
     from pathspec import GitIgnoreSpec
 
     lines = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-    return GitIgnoreSpec.from_lines(lines).match_file
+    lines = [re.sub(r"(?<=/)\*\*/\s*$", "**/*/", line) for line in lines]  # pathspec takes "a/**/" for "a/"
+    patterns = [pattern for pattern in GitIgnoreSpec.from_lines(lines).patterns if pattern.include is not None]
+    patterns.reverse()
+
+    def ignored(path: str) -> bool:
+        return next((bool(pattern.include) for pattern in patterns if _matches(pattern.regex, path)), False)  # type: ignore[arg-type]
+
+    return ignored
+
+
+def _matches(regex: re.Pattern[str], path: str) -> bool:
+    """Whether a compiled pattern means `path` itself (a directory ends in "/"), not a directory above it.
+
+    As directories are pruned while walking, the last pattern that means the path itself decides, as in git. pathspec's
+    patterns also match what lies below a directory; their group `ps_d` is the slash after the directory they mean.
+    """
+    name = path.removesuffix("/")
+    found = regex.search(name)
+    if found and not found.groupdict().get("ps_d"):
+        return True
+    if name == path:
+        return False
+    if not regex.pattern.startswith("^"):  # "*/" and "**/": any directory
+        path = path[name.rfind("/") + 1 :]
+    found = regex.search(path)
+    return bool(found and found.groupdict().get("ps_d") and found.end("ps_d") == len(path))
 
 
 def walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

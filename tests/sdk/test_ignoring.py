@@ -16,7 +16,25 @@ from atelier.ignore import walk
 NAMES = st.sampled_from(["a", "b", "ab", "data", "data.csv", "x.txt", "y.log", "Z", "a b", ".env", "äö", "#n", "!k"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 PIECES = st.sampled_from(
-    ["a", "b", "*", "**", "?", "data", "*.csv", "*.log", "[a-b]", "x.txt", "a*", "äö", "Z", "a b", ".env", "\\#n", "\\!k"]
+    [
+        "a",
+        "b",
+        "*",
+        "**",
+        "?",
+        "data",
+        "*.csv",
+        "*.log",
+        "[a-b]",
+        "x.txt",
+        "a*",
+        "äö",
+        "Z",
+        "a b",
+        ".env",
+        "\\#n",
+        "\\!k",
+    ]
 )
 PATTERNS = st.builds(
     lambda negated, start, pieces, end: ("!" if negated else "") + start + "/".join(pieces) + end,
