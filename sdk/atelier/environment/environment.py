@@ -244,7 +244,7 @@ class Environment:
         dockerfile = docker.get("baseDockerfile")
         made.docker.base_image = docker.get("baseImage") or (None if dockerfile else DockerSection().base_image)
         made.docker.base_dockerfile = dockerfile
-        made.docker.enabled = bool(docker.get("enabled"))
+        made.docker.enabled = docker.get("enabled") or None
         made.docker.arguments = list(docker.get("arguments") or [])
         registry = docker.get("baseImageRegistry") or {}
         for field in ("address", "username", "password"):
