@@ -60,7 +60,7 @@ def test_a_dockerfile_is_a_path_or_a_text(tmp_path: Path):
         definition = Environment.from_dockerfile("x", given).to_definition()
         assert definition["docker"]["baseDockerfile"] == "FROM base\nRUN true\n"
         assert definition["python"]["userManagedDependencies"] is True
-    with pytest.raises(UserError, match="Dockerfile.missing"):
+    with pytest.raises(UserError, match=r"Dockerfile\.missing"):
         Environment.from_dockerfile("x", "Dockerfile.missing")
 
 

@@ -64,7 +64,7 @@ def test_mistakes_are_told_offline_too(run: _OfflineRun):
                 "data": {"class_labels": [0, 1], "matrix": [[1]]},
             },
         )
-    with pytest.raises(UserErrorException, match="path .*or plot"):
+    with pytest.raises(UserErrorException, match=r"path .*or plot"):
         run.log_image("i")
 
 
