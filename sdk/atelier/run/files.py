@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from atelier import artifacts
 from atelier.client import Client
@@ -18,8 +18,9 @@ class RunFiles:
     _id: str
     _client: Client
 
-    def _logs(self) -> list[dict[str, Any]]:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # RunRecord has it; a body here would stand before that one
+
+        def _logs(self) -> list[dict[str, Any]]: ...
 
     def upload_file(self, name: str, path_or_stream: str | Path | IO[bytes], datastore_name: str | None = None) -> dict:
         """Upload one file, from a path or an open binary stream, as `name`; the server's record of it."""
