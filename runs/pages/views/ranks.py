@@ -9,6 +9,7 @@ from statistics import median
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.views.decorators.http import require_GET
 
 from runs.models import RunRank
 from runs.pages.access import run_of
@@ -33,6 +34,7 @@ class Bar:
     seconds: float
 
 
+@require_GET
 def ranks(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
     """The timeline as a page of its own, or as the part of the run's Details that asks for itself while it is live."""
     run = run_of(request, ws, run_id)
