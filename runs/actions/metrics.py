@@ -238,27 +238,29 @@ State = dict[tuple[str, str], tuple[int, int, int]]
 
 
 def _check_limits(run: RunKey, metrics: list[Metric], state: State) -> None:
-    fresh = False
+    """TooLarge, before the transaction ends, when the run would have more than it may. Counts what is new only."""
+    most = limit("metric_rows")
     for metric in metrics:
         total = state[metric.name, ""][1]
-        if total > limit("metric_rows"):
-            raise TooLarge(
-                f"The metric {metric.name!r} would have {total:,} rows; the limit is {limit('metric_rows'):,}."
+        if total > most:
+            raise TooLarge(f"The metric {metric.name!r} would have {total:,} rows; the limit is {most:,}.")
+    if any(state[metric.name, ""][1] == metric.rows for metric in metrics):
+        row = raw.one('SELECT count(*) FROM runs_metricseries WHERE run_id = %s AND "column" = %s', [run.id, ""])
+        names, most = row[0] if row else 0, limit("metric_names")
+        if names > most:
+            raise TooLarge(f"A run has at most {most} metrics with different names; this would be {names}.")
+    most = limit("metric_columns")
+    for metric in metrics:
+        if metric.kind in COLUMNS and any(
+            state[metric.name, name][1] == sum(chunk.count for _, chunk in column.pieces)
+            for name, column in metric.columns.items()
+        ):
+            row = raw.one(
+                "SELECT count(*) FROM runs_metricseries WHERE run_id = %s AND name = %s", [run.id, metric.name]
             )
-        fresh = fresh or total == metric.rows
-    if not fresh:
-        return
-    row = raw.one('SELECT count(*) FROM runs_metricseries WHERE run_id = %s AND "column" = %s', [run.id, ""])
-    if row is not None and row[0] > limit("metric_names"):
-        raise TooLarge(
-            f"A run has at most {limit('metric_names')} metrics with different names; this would be {row[0]}."
-        )
-    for name in [metric.name for metric in metrics if metric.kind in COLUMNS]:
-        row = raw.one("SELECT count(*) FROM runs_metricseries WHERE run_id = %s AND name = %s", [run.id, name])
-        if row is not None and row[0] - 1 > limit("metric_columns"):
-            raise TooLarge(
-                f"The metric {name!r} has at most {limit('metric_columns')} columns; this would be {row[0] - 1}."
-            )
+            columns = row[0] - 1 if row else 0
+            if columns > most:
+                raise TooLarge(f"The metric {metric.name!r} has at most {most} columns; this would be {columns}.")
 
 
 def _write_chunks(metrics: list[Metric], state: State) -> None:

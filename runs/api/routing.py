@@ -268,7 +268,7 @@ _CONVERTERS = {"path": "path", "v": "int"}
 
 
 def urlpatterns() -> list[URLPattern]:
-    """The registered routes as Django's patterns, one for each path, in the order of their first registration."""
+    """The registered routes as Django's patterns, one for each path; those of running jobs are tried first."""
     by_path: dict[str, dict[str, Route]] = {}
     for found in ROUTES:
         by_path.setdefault(found.path, {})[found.method] = found
@@ -279,5 +279,5 @@ def urlpatterns() -> list[URLPattern]:
 
     return [
         path(re.sub(r"\{(\w+)\}", convert, path_.lstrip("/")), gate(methods), name=f"api {path_}")
-        for path_, methods in by_path.items()
+        for path_, methods in sorted(by_path.items(), key=lambda item: not item[0].startswith("/runs/{id}"))
     ]

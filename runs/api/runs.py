@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runs.actions import create, state, tags
+from runs.actions import create, delete, state, tags
 from runs.actions.create import Created, NewRun
 from runs.api.routing import Call, route
 from runs.limits import limit
@@ -302,3 +302,17 @@ def list_events(call: Call) -> Any:
     """Oldest first; nothing is ever changed or left out."""
     rows = raw.rows("SELECT state, at, reason FROM runs_runevent WHERE run_id = %s ORDER BY id", [call.run.id])
     return {"items": [{"state": s, "at": raw.iso(at), "reason": reason} for s, at, reason in rows], "next": None}
+
+
+@route(
+    "DELETE",
+    "/runs/{id}",
+    tag=TAG,
+    summary="Delete a run",
+    need=Role.CONTRIBUTOR,
+    run_token=False,
+    gives="{deleted: how many runs}",
+)
+def delete_run(call: Call) -> Any:
+    """With the runs below it and the files that nothing else needs; 409 while one of them is not final."""
+    return {"deleted": delete.delete_run(call.run)}

@@ -1,8 +1,18 @@
-"""The addresses under /api/v1/. Modules are imported in the order in which their paths are tried: hot ones first."""
+"""The addresses under /api/v1/: one module for each sort of thing registers its routes."""
 
 from __future__ import annotations
 
-from runs.api import computes, environments, insights, jobs, metrics, runs  # noqa: F401 - importing registers their routes
+from runs.api import (  # noqa: F401 - importing registers their routes
+    artifacts,
+    computes,
+    environments,
+    insights,
+    jobs,
+    metrics,
+    runs,
+    snapshots,
+    workspaces,
+)
 from runs.api.routing import urlpatterns as registered
 
 urlpatterns = registered()

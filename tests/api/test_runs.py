@@ -84,7 +84,10 @@ def test_tags_change_and_properties_do_not(api: Api) -> None:
     tags = api.ok("PUT", f"/runs/{run}/tags", {"set": {"a": "1", "b": None}})["tags"]
     assert tags == {"a": "1", "b": None}
     assert api.ok("PUT", f"/runs/{run}/tags", {"set": {"a": 2}, "remove": ["b", "never"]})["tags"] == {"a": "2"}
-    assert api.ok("POST", f"/runs/{run}/properties", {"seed": 1, "more": "x"})["properties"] == {"seed": "1", "more": "x"}
+    assert api.ok("POST", f"/runs/{run}/properties", {"seed": 1, "more": "x"})["properties"] == {
+        "seed": "1",
+        "more": "x",
+    }
     assert "set once" in api.refused(409, "POST", f"/runs/{run}/properties", {"seed": "2", "new": "y"})
     assert api.ok("GET", f"/runs/{run}")["properties"] == {"seed": "1", "more": "x"}
 
