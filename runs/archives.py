@@ -10,7 +10,9 @@ the headers, so that a small zip of huge files ends at the limit; links and encr
 from __future__ import annotations
 
 import hashlib
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -22,6 +24,19 @@ from runs.paths import check_path
 from studio.errors import Invalid, TooLarge
 
 PIECE = 1 << 20
+# What zipfile raises for one broken byte or another, found by trying them.
+UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class Member(NamedTuple):
@@ -46,7 +61,7 @@ def check_zip(archive: Path) -> list[Member]:
     try:
         with zipfile.ZipFile(archive) as opened:
             return _members(opened)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise Invalid(f"The snapshot is no zip file that can be read: {error}.") from None
 
 

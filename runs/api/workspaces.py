@@ -9,8 +9,8 @@ from django.db.models import Count, Q
 from runs.actions import delete, experiments
 from runs.api.routing import Call, route
 from runs.models import Experiment, ExperimentTag, raw
-from studio.errors import Conflict, Invalid, NotFound
 from studio import __version__
+from studio.errors import Conflict, Invalid, NotFound
 from studio.workspace import members
 from studio.workspace.models import Role, Workspace
 
