@@ -50,7 +50,6 @@ def measure(server: Atelier | Mlflow, options: Options, analyse: Callable[[], No
         peer: Peer = AtelierPeer(server) if isinstance(server, Atelier) else MlflowPeer(server)
 
         def memory() -> dict[str, float]:
-            time.sleep(4)  # idle: what the start has allocated has settled
             megabytes, count = server.memory()
             return {"memory": megabytes, "processes": count, "start": server.started_in}
 

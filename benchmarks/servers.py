@@ -142,8 +142,13 @@ class Atelier:
         self.supervisor.add("worker", worker_command(beat_schedule=self.home / "beat-schedule"))
 
     def memory(self) -> tuple[float, int]:
-        """MB and processes of web, worker and beat."""
+        """MB and processes of web, worker and beat, once the worker is ready."""
         assert self.supervisor
+        worker = self.supervisor.children[-1]
+        deadline = time.monotonic() + 60
+        while " ready." not in worker.tail(200) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        time.sleep(4)  # a beat or two have passed: what they import is counted
         return pss_of_tree([child.process.pid for child in self.supervisor.children if child.process])
 
     def stop(self) -> None:
