@@ -101,6 +101,32 @@ def plot_roc(run, y, scores):
     plt.close(figure)
 
 
+def explain(run, model, registered, data):
+    """Which measurement pushes a patient's score up or down: SHAP values of the best model."""
+    X_train, X_test, _, y_test = data
+    explainer = TabularExplainer(
+        model[-1], X_train, features=list(X_train.columns), classes=["slower", "faster"], transformations=model[0]
+    )
+    ExplanationClient.from_run(run).upload_model_explanation(
+        explainer.explain_global(X_test), comment="best model", model_id=registered.id, true_ys=y_test.tolist()
+    )
+
+
+def fairness(run, scores, registered, data):
+    """Whether the best model serves men and women, younger and older patients alike."""
+    _, X_test, _, y_test = data
+    dashboard = _create_group_metric_set(
+        y_true=y_test,
+        predictions={registered.id: (scores > 0.5).astype(int)},
+        sensitive_features={
+            "sex": np.where(X_test["sex"] == 1, "first", "second"),  # the data do not say which is which
+            "age": np.where(X_test["age"] > 50, "over 50", "50 or younger"),
+        },
+        prediction_type="binary_classification",
+    )
+    upload_dashboard_dictionary(run, dashboard, dashboard_name="Best model by sex and age")
+
+
 run = Run.get_context()
 bunch = load_diabetes(as_frame=True, scaled=False)
 X, y = bunch.data, (bunch.target > bunch.target.median()).astype(int)
@@ -156,3 +182,7 @@ registered = run.register_model(
     model_framework="ScikitLearn",
 )
 print(f"registered {registered.name} version {registered.version}: regularisation {rate:g}, AUC {auc:.3f}")
+
+explain(run, model, registered, data)
+fairness(run, scores, registered, data)
+print("explained the model and measured its fairness")
