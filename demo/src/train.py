@@ -14,6 +14,9 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from azureml.contrib.fairness import upload_dashboard_dictionary
+from azureml.core import Run
+from azureml.interpret import ExplanationClient, TabularExplainer
 from fairlearn.metrics._group_metric_set import _create_group_metric_set
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import SGDClassifier
@@ -21,10 +24,6 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, roc_auc_
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from azureml.contrib.fairness import upload_dashboard_dictionary
-from azureml.core import Run
-from azureml.interpret import ExplanationClient, TabularExplainer
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--reg-rates", type=float, nargs="+", default=[0.0001, 0.001, 0.01, 0.1])
