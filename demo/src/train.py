@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--reg-rates", type=float, nargs="+", default=[0.0001, 0.001, 0.01, 0.1])
+parser.add_argument("--reg-rates", type=float, nargs="+", default=[0.001, 0.01, 0.1, 1.0])
 parser.add_argument("--epochs", type=int, default=30)
 args = parser.parse_args()
 
