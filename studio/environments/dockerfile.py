@@ -115,13 +115,15 @@ def users_own(dockerfile: str, certificates: bytes | None) -> Recipe:
         added.append("COPY atelier-site.pem /opt/atelier/site.pem")
         added.append(_environment(dict.fromkeys(CERTIFICATE_VARIABLES, "/opt/atelier/site.pem")))
     lines: list[str] = []
-    continued = False
+    continued = starts = False
     for line in dockerfile.split("\n"):
-        is_from = not continued and re.match(r"[ \t]*FROM[ \t]", line, re.IGNORECASE)
+        if not continued:  # a line that continues another belongs to that one's instruction
+            starts = re.match(r"[ \t]*FROM[ \t]", line, re.IGNORECASE) is not None
         continued = line.rstrip().endswith("\\") and not line.lstrip().startswith("#")
         lines.append(line)
-        if is_from and not continued:
+        if starts and not continued:
             lines += added
+            starts = False
     return Recipe("\n".join(lines) + "\n", files)
 
 
