@@ -55,6 +55,7 @@ app.conf.beat_schedule = {
         "options": {"expires": settings.BEAT_SECONDS},
     },
     "runs.sweep": {"task": "runs.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "environments.upkeep": {"task": "environments.upkeep", "schedule": 20.0, "options": {"expires": 20}},
     "compute.tick": {"task": "compute.tick", "schedule": 2.0, "options": {"expires": 4}},
     "compute.sample": {"task": "compute.sample", "schedule": 5.0, "options": {"expires": 5}},
 }

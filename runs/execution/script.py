@@ -120,12 +120,18 @@ def _gang(run: Run) -> gang.Gang | Next:
 
 
 def _prepare(run: Run, spec: ScriptSpec, answer: Placed, backend: str) -> Prepared:
-    engine = answer.nodes[0].engine if answer.nodes else ""
+    """The environment on every engine that the run's nodes are on; the first that is not ready is the answer."""
+    engines = dict.fromkeys(node.engine for node in answer.nodes) or {"": None}
     kind: prepare.Backend = "process" if backend == "process" else "docker"
+    found = Prepared("failed", message="The run has no node.")
     try:
-        return prepare.find_or_build(
-            run.workspace, spec.environment, backend=kind, engine=engine or None, for_run=run.pk
-        )
+        for engine in engines:
+            found = prepare.find_or_build(
+                run.workspace, spec.environment, backend=kind, engine=engine or None, for_run=run.pk
+            )
+            if found.state != "ready":
+                break
+        return found
     except Unavailable:
         raise
     except StudioError as error:
@@ -141,7 +147,8 @@ def prepared(run: Run) -> Next:
     image = found.prepared.image
     if image:
         RunProperty.objects.bulk_create(
-            [RunProperty(run=run, key="AzureML.DerivedImageName", value=image)], ignore_conflicts=True
+            [RunProperty(run=run, key="AzureML.DerivedImageName", value=found.prepared.derived_image)],
+            ignore_conflicts=True,
         )
     try:
         gang.launch_rows(found)

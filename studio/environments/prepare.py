@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from studio.containers.client import engine_url
 from studio.environments import credentials, queue, sdk_wheel, spec
 from studio.environments.building import image, venv
 from studio.environments.models import ACTIVE, Build, Image, State, Use
@@ -39,11 +40,18 @@ class Prepared:
     message: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def derived_image(self) -> str:
+        """The run's property AzureML.DerivedImageName: the image's name as on Azure, without its tag."""
+        return self.image.partition(":")[0]
+
 
 def find_or_build(
     workspace: Workspace, definition: Mapping[str, Any], *, backend: Backend, engine: str | None = None, for_run: str
 ) -> Prepared:
     """The environment of a definition for one run: found, or on its way. Raises Unavailable when no engine answers."""
+    if backend == "docker":
+        engine = engine_url(engine)  # one name for one engine, whether it was named or is the default
     try:
         wanted = spec.read(credentials.filled_in(workspace, definition), settings.CONDA_CHANNELS)
         if backend == "process":

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from studio.environments.models import Build, State
+from studio.environments.models import ACTIVE, Build, State
 
 log = logging.getLogger(__name__)
 TASK = "environments.build"
@@ -46,3 +46,19 @@ def take_up_again(stale: Build) -> bool:
     if taken:
         build(stale.pk)
     return bool(taken)
+
+
+def upkeep() -> None:
+    """The beat's look: a stale build that is still waited for is sent again, one that is not is over."""
+    now = timezone.now()
+    for stale in Build.objects.filter(state__in=ACTIVE, leased_until__lt=now):
+        if stale.cancel_requested_at or not stale.uses.filter(waiting=True).exists():
+            Build.objects.filter(pk=stale.pk, state__in=ACTIVE, leased_until__lt=now).update(
+                state=State.CANCELED,
+                holder="",
+                leased_until=None,
+                ended_at=now,
+                message="The worker that built this is gone, and no run waits for it any more.",
+            )
+        else:
+            take_up_again(stale)
