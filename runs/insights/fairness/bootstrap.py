@@ -18,14 +18,15 @@ from runs.insights.fairness.measures import (
     Ints,
     binary_measures,
     confusion,
-    probability_measures,
-    regression_measures,
 )
 
 DRAWS_OF_COUNTS = 1000
 DRAWS_OF_ROWS = 100
 # Above this many rows fewer draws are made, so that a page never waits on them.
 MAX_ROWS = 20_000
+#: Weights held at once (draws x rows).
+CELLS_AT_ONCE = 500_000
+AUC = "balanced_accuracy_score"
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,115 @@ def _draw_counts(
 def _draw_rows(
     prediction_type: str, y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int, rng: np.random.Generator
 ) -> tuple[dict[str, Floats], dict[str, Floats], int]:
-    measures = probability_measures if prediction_type == PROBABILITY else regression_measures
+    """Rows are weighted by how often they were drawn; every measure but the ROC AUC is a function of weighted sums."""
     n = len(y_true)
-    everything = np.zeros(n, dtype=np.int64)
     draws = DRAWS_OF_ROWS if n <= MAX_ROWS else max(20, DRAWS_OF_ROWS * MAX_ROWS // n)
-    by_group: dict[str, list[Floats]] = {}
-    overall: dict[str, list[float]] = {}
-    for _ in range(draws):
-        weights = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
-        for key, values in measures(y_true, y_pred, groups, n_groups, weights)[0].items():
-            by_group.setdefault(key, []).append(values)
-        for key, values in measures(y_true, y_pred, everything, 1, weights)[0].items():
-            overall.setdefault(key, []).append(float(values[0]))
-    return {k: np.stack(v) for k, v in by_group.items()}, {k: np.array(v) for k, v in overall.items()}, draws
+    order = np.lexsort((y_pred, groups))
+    y, p, g = y_true[order], y_pred[order], groups[order]
+    by_score = np.argsort(p, kind="stable")
+    columns = _columns(prediction_type, y, p, g, n_groups)
+    parts_group: list[dict[str, Floats]] = []
+    parts_overall: list[dict[str, Floats]] = []
+    step = max(1, CELLS_AT_ONCE // n)
+    for first in range(0, draws, step):
+        count = min(step, draws - first)
+        weights = rng.multinomial(n, np.full(n, 1.0 / n), size=count).astype(np.float64)
+        sums = {name: _by_group(weights * column, g, n_groups) for name, column in columns.items()}
+        total = {name: values.sum(axis=1) for name, values in sums.items()}
+        if prediction_type == PROBABILITY:
+            parts_group.append(_probability(sums) | {AUC: _auc_by_group(y, p, g, n_groups, weights)})
+            one = weighted_auc(y[by_score], p[by_score], weights[:, by_score])
+            parts_overall.append(_probability(total) | {AUC: one})
+        else:
+            centre = y.mean()
+            whole = total | {"dev": (weights * (y - centre)).sum(1), "dev2": (weights * (y - centre) ** 2).sum(1)}
+            parts_group.append(_regression(sums))
+            parts_overall.append(_regression(whole))
+    return _stacked(parts_group), _stacked(parts_overall), draws
+
+
+def _stacked(parts: list[dict[str, Floats]]) -> dict[str, Floats]:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def _columns(prediction_type: str, y: Floats, p: Floats, g: Ints, n_groups: int) -> dict[str, Floats]:
+    """What is summed over the rows, weighted."""
+    error = p - y
+    columns = {"n": np.ones(len(y)), "sq": error**2, "abs": np.abs(error), "pred": p}
+    if prediction_type == PROBABILITY:
+        eps = np.finfo(np.float64).eps
+        q = np.clip(p, eps, 1 - eps)
+        positive = y == 1
+        return columns | {
+            "loss": -np.where(positive, np.log(q), np.log1p(-q)),
+            "over": np.maximum(error, 0),
+            "under": np.maximum(-error, 0),
+            "pos": positive.astype(np.float64),
+            "sq_pos": np.where(positive, error**2, 0.0),
+        }
+    size = np.bincount(g, minlength=n_groups)
+    mean = np.bincount(g, weights=y, minlength=n_groups) / np.maximum(size, 1)
+    dev = y - mean[g]  # centred, so that the spread is not lost beside a large mean
+    return columns | {"dev": dev, "dev2": dev**2}
+
+
+def _by_group(values: Floats, g: Ints, n_groups: int) -> Floats:
+    """(draws, rows sorted by group) -> (draws, groups)."""
+    present, starts = np.unique(g, return_index=True)
+    result = np.zeros((len(values), n_groups))
+    result[:, present] = np.add.reduceat(values, starts, axis=1)
+    return result
+
+
+def _over(top: Floats, bottom: Floats) -> Floats:
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)
+
+
+def _errors(sums: dict[str, Floats]) -> dict[str, Floats]:
+    mse = _over(sums["sq"], sums["n"])
+    return {
+        "mean_squared_error": mse,
+        "root_mean_squared_error": np.sqrt(mse),
+        "mean_absolute_error": _over(sums["abs"], sums["n"]),
+        "average": _over(sums["pred"], sums["n"]),
+    }
+
+
+def _probability(sums: dict[str, Floats]) -> dict[str, Floats]:
+    n, pos = sums["n"], sums["pos"]
+    rmse_pos = np.sqrt(_over(sums["sq_pos"], pos))
+    rmse_neg = np.sqrt(_over(np.maximum(sums["sq"] - sums["sq_pos"], 0), n - pos))
+    one_class = (pos == 0) | (pos == n)
+    return _errors(sums) | {
+        "log_loss": _over(sums["loss"], n),
+        "overprediction": _over(sums["over"], n),
+        "underprediction": _over(sums["under"], n),
+        "balanced_root_mean_squared_error": np.where(one_class, 0.0, (rmse_pos + rmse_neg) / 2),
+    }
+
+
+def _regression(sums: dict[str, Floats]) -> dict[str, Floats]:
+    n = sums["n"]
+    spread = sums["dev2"] - _over(sums["dev"] ** 2, n)
+    flat = spread <= 1e-12 * np.maximum(sums["dev2"], 1e-300)
+    r2 = np.where(flat, np.where(sums["sq"] == 0, 1.0, 0.0), 1 - _over(sums["sq"], np.where(flat, 1.0, spread)))
+    return _errors(sums) | {"r2_score": np.where(n < 2, 0.0, r2)}
+
+
+def _auc_by_group(y: Floats, p: Floats, g: Ints, n_groups: int, weights: Floats) -> Floats:
+    result = np.zeros((len(weights), n_groups))
+    present, starts = np.unique(g, return_index=True)
+    for group, start, end in zip(present, starts, [*starts[1:], len(g)], strict=True):
+        rows = slice(int(start), int(end))
+        result[:, group] = weighted_auc(y[rows], p[rows], weights[:, rows])
+    return result
+
+
+def weighted_auc(y: Floats, p: Floats, weights: Floats) -> Floats:
+    """ROC AUC for each row of weights (draws, n), rows in the order of their score; 0 when a class is absent."""
+    first = np.flatnonzero(np.concatenate(([True], p[1:] != p[:-1])))
+    pos = np.add.reduceat(weights * (y == 1), first, axis=1)
+    neg = np.add.reduceat(weights * (y != 1), first, axis=1)
+    below = np.cumsum(neg, axis=1) - neg
+    pairs = pos.sum(axis=1) * neg.sum(axis=1)
+    return _over((pos * (below + neg / 2)).sum(axis=1), pairs)
