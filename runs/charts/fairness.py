@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,8 +66,9 @@ def mirrored(
     """Two rates of each group on either side of a common axis: misses to the left, false alarms to the right."""
     order = list(range(len(labels)))[::-1]
     names = [labels[i] for i in order]
-    top = max([*left, *right, 0.0]) * 1.1 or 1.0
-    steps = [top * k / 3 for k in range(-3, 4)]
+    top = max([*left, *right, 0.0]) * 1.08 or 1.0
+    step = _step(top)
+    steps = [step * k for k in range(-int(top / step), int(top / step) + 1)]
     shown = [f"{abs(s):.0%}" if rate else f"{abs(s):.3g}" for s in steps]
 
     def bar(values: Sequence[float], name: str, sign: int, color: int) -> dict[str, Any]:
@@ -111,6 +113,12 @@ def distributions(labels: Sequence[str], five: Sequence[Sequence[float] | None],
     return figure([trace], showlegend=False, xaxis=axis(title), yaxis=axis("", type="category", showgrid=False))
 
 
+def _step(top: float) -> float:
+    """A round distance between ticks that puts two to four of them below `top`."""
+    size = 10.0 ** math.floor(math.log10(top))
+    return next(size * k for k in (0.2, 0.25, 0.5, 1.0, 2.0, 5.0) if top / (size * k) < 4.5)
+
+
 @dataclass(frozen=True)
 class Point:
     """A model in the scatter."""
@@ -123,7 +131,7 @@ class Point:
     href: str
 
 
-def models(points: Sequence[Point], *, x_title: str, y_title: str, x_rate: bool) -> Figure:
+def models(points: Sequence[Point], *, x_title: str, y_title: str, x_rate: bool, y_rate: bool) -> Figure:
     """Performance against disparity; the models that no other beats in both are joined by a line."""
     known = [p for p in points if p.x is not None and p.y is not None]
     trace = {
@@ -138,7 +146,7 @@ def models(points: Sequence[Point], *, x_title: str, y_title: str, x_rate: bool)
             "size": [15 if p.chosen else 10 for p in known],
             "symbol": ["diamond" if p.chosen else "circle" if p.best else "circle-open" for p in known],
         },
-        "hovertemplate": f"%{{text}}<br>%{{x:{_format(x_rate)}}} · %{{y:.4~g}}<extra></extra>",
+        "hovertemplate": f"%{{text}}<br>%{{x:{_format(x_rate)}}} · %{{y:{_format(y_rate)}}}<extra></extra>",
         "meta": {"color": 0},
     }
     front = [p for p in known if p.best]
@@ -156,5 +164,5 @@ def models(points: Sequence[Point], *, x_title: str, y_title: str, x_rate: bool)
         [line, trace],
         showlegend=len(front) > 1,
         xaxis=axis(x_title, tickformat=".1%" if x_rate else None),
-        yaxis=axis(y_title),
+        yaxis=axis(y_title, tickformat=".0%" if y_rate else None),
     )

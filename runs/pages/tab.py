@@ -30,7 +30,8 @@ class Part:
 class Tab:
     """One tab of the run page. ``template`` is drawn inside the page, and alone for htmx.
 
-    ``data`` are its other answers (figure JSON, CSV, a file), by name: /w/…/<tab>/<name>.
+    ``data`` are its other answers (figure JSON, CSV, a file), by name: /w/…/<tab>/<name>. ``posts`` are what its forms
+    do, at the same addresses; they need a contributor.
     """
 
     title: str
@@ -38,4 +39,5 @@ class Tab:
     context: Callable[[HttpRequest, Run], Context]
     parts: Mapping[str, Part] = field(default_factory=dict)
     data: Mapping[str, Callable[[HttpRequest, Run], HttpResponse]] = field(default_factory=dict)
+    posts: Mapping[str, Callable[[HttpRequest, Run], HttpResponse]] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()

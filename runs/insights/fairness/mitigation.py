@@ -226,3 +226,13 @@ def as_json(found: Mitigation) -> dict[str, Any]:
         ],
         "created_at": found.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
     }
+
+
+def register(found: FairnessDashboard, model: str, by: str) -> str:
+    """Register a model of a mitigation's dashboard from the child run that trained it; its new id."""
+    from runs.actions.models import register_from_run  # noqa: PLC0415
+
+    fact = model_facts(found).get(model)
+    if fact is None or not isinstance(fact.get("path"), str):
+        raise NotFound(f"{model[:80]!r} was not trained by a mitigation of this run, so there is no file to register.")
+    return register_from_run(fact["run_id"], fact["path"], by)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods
 
 from runs.models import Run
 from runs.pages.access import may_edit, run_of
@@ -15,6 +15,7 @@ from runs.pages.tabs import TABS
 from runs.queries.tree import ancestors
 from studio.errors import NotFound
 from studio.htmx import respond
+from studio.workspace.models import Role
 
 
 def _heading(request: HttpRequest, run: Run) -> Context:
@@ -91,11 +92,13 @@ def run_page(request: HttpRequest, ws: str, run_id: str, tab: str = "details") -
     return respond(request, page="runs/run.html", fragment=chosen.template, context=context)
 
 
-@require_GET
+@require_http_methods(["GET", "HEAD", "POST"])
 def tab_data(request: HttpRequest, ws: str, run_id: str, tab: str, name: str) -> HttpResponse:
-    """The other answers of a tab: figure JSON, CSV, a file."""
-    answer = TABS[tab].data.get(name) if tab in TABS else None
-    run = run_of(request, ws, run_id)
+    """The other answers of a tab: figure JSON, CSV, a file; and what its forms do."""
+    posted = request.method == "POST"
+    known = TABS.get(tab)
+    answer = (known.posts if posted else known.data).get(name) if known else None
+    run = run_of(request, ws, run_id, Role.CONTRIBUTOR if posted else Role.READER)
     if answer is None:
         raise NotFound(f"The tab {tab!r} has no {name!r}.")
     return answer(request, run)

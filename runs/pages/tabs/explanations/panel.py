@@ -1,0 +1,149 @@
+"""The numbers of the Explanations tab as the template shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from runs.insights.explanations import cohorts
+from runs.insights.explanations.importance import SMALL_COHORT, Shift, aggregate, boxes, ranking, waterfall
+from runs.insights.fairness.measures import BINARY, measure
+from runs.pages.tabs.explanations.choice import Choice
+
+ROWS_LISTED = 50
+FEATURES_OFFERED = 300
+RATES = {m.label.split(" (")[0] for m in (measure(BINARY, k) for k, _ in cohorts.CLASSIFICATION)} | {
+    label for _, label in cohorts.CLASSIFICATION
+}
+
+
+def ordered(choice: Choice) -> np.ndarray:
+    """The features shown: the `top` most important over all rows, in the chosen order."""
+    chosen = ranking(aggregate(choice.view, None, choice.output))[: choice.top]
+    if choice.sort == "name":
+        return np.array(sorted(chosen, key=lambda i: choice.view.features[i].lower()))
+    return np.sort(chosen) if choice.sort == "order" else chosen
+
+
+def importance_table(choice: Choice) -> dict[str, Any]:
+    """Importance of the shown features in each cohort."""
+    features = ordered(choice)
+    columns = [(name, aggregate(choice.view, mask, choice.output)) for name, mask in choice.masks()]
+    rows = [
+        {
+            "feature": choice.view.features[i],
+            "index": int(i),
+            "values": [number(float(values[i])) for _, values in columns],
+        }
+        for i in features
+    ]
+    small = [c.name for c, mask in choice.cohorts if mask.sum() < SMALL_COHORT]
+    table: dict[str, Any] = {"columns": [name for name, _ in columns], "rows": rows, "small": small}
+    if choice.chart == "box" and choice.view.local is not None:
+        table["boxes"] = [
+            {"feature": choice.view.features[b.feature], "values": [number(v) for v in (b.low, b.q1, b.median, b.q3, b.high, b.mean)]}
+            for b in boxes(choice.view, features, None, choice.output)
+        ]  # fmt: skip
+    return table
+
+
+def number(value: Any) -> str:
+    """Five significant digits; text as it is."""
+    if isinstance(value, (float, np.floating)):
+        return f"{float(value):.5g}" if np.isfinite(value) else "–"
+    return str(value.item() if hasattr(value, "item") else value) if value is not None else "–"
+
+
+def performance(choice: Choice) -> dict[str, Any] | None:
+    """How the model does in each cohort, as text."""
+    found = cohorts.performance(choice.view, choice.masks())
+    if found is None:
+        return None
+    for row in found["rows"]:
+        row["cells"] = [
+            "–" if v is None else f"{v:.1%}" if label in RATES else number(v)
+            for v, label in zip(row["values"], found["columns"], strict=True)
+        ]
+    return found
+
+
+def rows_table(choice: Choice) -> dict[str, Any]:
+    """Rows to pick from: those whose prediction is wrong or far off first, so that the interesting ones are at hand."""
+    view = choice.view
+    error = view.error
+    order = np.argsort(-np.abs(error), kind="stable") if error is not None else np.arange(len(view.rows))
+    picked = [choice.position(p) for p in choice.points]
+    listed = [*picked, *(i for i in order[: ROWS_LISTED + len(picked)].tolist() if i not in picked)][:ROWS_LISTED]
+    top = ranking(aggregate(view, None, choice.output))[:3].tolist() if view.features else []
+    columns = [(k, label) for k, label in view.columns() if not k.startswith("f") and k != "row"]
+    shown = [f"f{i}" for i in top if i < len(view.data)]
+    labels = [view.features[i] for i in top if i < len(view.data)]
+    values = [view.column(k)[1] for k, _ in columns] + [view.column(k)[1] for k in shown]
+    return {
+        "columns": [label for _, label in columns] + labels,
+        "rows": [
+            {
+                "row": int(view.rows[i]),
+                "picked": int(view.rows[i]) in choice.points,
+                "cells": [number(v[i]) for v in values],
+            }
+            for i in listed
+        ],
+    }
+
+
+def points(choice: Choice) -> list[dict[str, Any]]:
+    """The picked rows: a waterfall each."""
+    found = []
+    for row in choice.points:
+        position = choice.position(row)
+        fall = waterfall(choice.view, position, choice.output)
+        found.append(
+            {
+                "row": row,
+                "start": number(fall.start),
+                "end": number(fall.end),
+                "steps": [{"label": s.label, "value": number(s.value) if s.value is not None else "", "amount": f"{s.amount:+.4g}", "up": s.amount > 0} for s in fall.steps],
+                "truth": number(choice.view.truth[position]) if choice.view.truth is not None else "",
+                "prediction": number(choice.view.predicted[position]) if choice.view.predicted is not None else "",
+            }
+        )  # fmt: skip
+    return found
+
+
+def column_choices(choice: Choice) -> list[dict[str, Any]]:
+    """What an axis can show, in groups: what the model says, features, importance."""
+    view = choice.view
+    top = ranking(aggregate(view, None, choice.output))[:FEATURES_OFFERED].tolist() if view.features else []
+    model = [(k, label) for k, label in view.columns() if not (k[0] == "f" and k[1:].isdigit())]
+    groups = [
+        {"label": "Model", "options": model},
+        {"label": "Features", "options": [(f"f{i}", view.features[i]) for i in top if i < len(view.data)]},
+    ]
+    if view.local is not None:
+        groups.append({"label": "Importance", "options": [(f"i{i}", view.features[i]) for i in top]})
+    return groups
+
+
+def terms(choice: Choice) -> list[tuple[int, str]]:
+    """The shapes of a glass box, the most important first."""
+    names = [t["name"] for t in choice.view.terms]
+    values = choice.view.overall
+    if values is not None and len(values) == len(names):
+        return [(int(i), names[int(i)]) for i in ranking(values)]
+    return list(enumerate(names))
+
+
+def shift(found: Shift) -> dict[str, str]:
+    """A feature's place in two explanations, as text."""
+    moved = found.moved
+    return {
+        "feature": found.feature,
+        "a": str(found.rank_a or "–"),
+        "b": str(found.rank_b or "–"),
+        "shift": "–" if moved is None else "=" if moved == 0 else f"{'▲' if moved > 0 else '▼'} {abs(moved)}",
+        "tone": "" if not moved else "rise" if moved > 0 else "fall",
+        "share_a": "–" if found.share_a is None else f"{found.share_a:.1%}",
+        "share_b": "–" if found.share_b is None else f"{found.share_b:.1%}",
+    }
