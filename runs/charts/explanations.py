@@ -28,7 +28,7 @@ def importance_bars(features: Sequence[str], cohorts: Sequence[tuple[str, Sequen
             "type": "bar",
             "orientation": "h",
             "name": name,
-            "y": order[::-1],
+            "y": order,
             "x": list(values),
             "text": list(features),
             "textposition": "none",
