@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from runs import limits
+from runs.actions import merged_log
 from runs.actions.artifacts import Stored, name_files
 from runs.models import Artifact, Log, raw
 from runs.paths import check_path
@@ -43,6 +44,7 @@ def append(run_id: str, path: str, data: bytes, offset: int | None = None) -> in
                 raise TooLarge(f"The log is larger than the limit of {limits.limit('log_bytes') / 1024**2:,.0f} MB.")
             raw.run('INSERT INTO runs_logchunk (log_id, "offset", data) VALUES (%s, %s, %s)', [key, size, new])
             raw.run("UPDATE runs_log SET size = %s WHERE id = %s", [size + len(new), key])
+            merged_log.follow(run_id, key, path, size, new)
             return int(size) + len(new)
     except IntegrityError:
         raw.run_key(run_id)
@@ -51,6 +53,8 @@ def append(run_id: str, path: str, data: bytes, offset: int | None = None) -> in
 
 def close_all(run_id: str) -> None:
     """Make an artifact of each open log of the run. Safe to call again, and while another worker does it."""
+    with transaction.atomic():
+        merged_log.finish(run_id)
     for key, path in list(Log.objects.filter(run_id=run_id, complete=False).values_list("pk", "path")):
         _close(run_id, key, path)
 

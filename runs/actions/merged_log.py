@@ -21,32 +21,33 @@ def rank_of(path: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def follow(log: Log, offset: int, data: bytes) -> None:
+def follow(run_id: str, log_id: int, path: str, offset: int, data: bytes) -> None:
     """Takes what was just added to a rank's log at `offset`, inside the transaction that added it."""
-    rank = rank_of(log.path)
+    rank = rank_of(path)
     if rank is None or not data:
         return
-    begun = _open_line(log, offset)
+    begun = _open_line(log_id, offset)
     whole, newline, rest = data.rpartition(b"\n")
     if newline:
-        _append(log.run_id, rank, begun + whole)
+        _append(run_id, rank, begun + whole)
     elif len(begun) + len(rest) > LONGEST_LINE:
-        _append(log.run_id, rank, begun + rest)
+        _append(run_id, rank, begun + rest)
 
 
 def finish(run_id: str) -> None:
     """Takes the last lines that have no end, before the logs are closed."""
     for log in Log.objects.filter(run_id=run_id, complete=False, path__startswith="azureml-logs/70_driver_log_"):
         rank = rank_of(log.path)
-        left = _open_line(log, log.size) if rank is not None else b""
+        left = _open_line(log.pk, log.size) if rank is not None else b""
         if left and rank is not None:
             _append(run_id, rank, left)
 
 
-def _open_line(log: Log, offset: int) -> bytes:
+def _open_line(log_id: int, offset: int) -> bytes:
     """What stands before `offset` since the last line's end: not merged yet. A cut line counts as ended."""
     begun = b""
-    for chunk in log.chunks.filter(offset__lt=offset).order_by("-offset").values_list("data", flat=True):
+    chunks = LogChunk.objects.filter(log_id=log_id, offset__lt=offset).order_by("-offset")
+    for chunk in chunks.values_list("data", flat=True).iterator(chunk_size=4):
         _, newline, tail = bytes(chunk).rpartition(b"\n")
         begun = tail + begun
         if newline:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import transaction
 
 from runs.actions import merged_log, ranks
+from runs.actions.logs import append
 from runs.execution.gang_verdict import RankEnded, first_failure, line_of, words
-from runs.execution.logs import append, close_logs
 from runs.execution.verdict import Asked, Ended, verdict
 from runs.models import Log, RunRank
 from runs.states import State
@@ -108,19 +109,12 @@ def test_a_report_that_makes_no_sense_is_refused(run, facts):
 
 
 def write(run, rank, data):
-    path = f"azureml-logs/70_driver_log_{rank}.txt"
-    before = Log.objects.filter(run=run, path=path).values_list("size", flat=True).first() or 0
-    append(run, path, data)
-    merged_log.follow(Log.objects.get(run=run, path=path), before, data)
+    append(run.pk, f"azureml-logs/70_driver_log_{rank}.txt", data)
 
 
 def merged(run):
-    return b"".join(
-        bytes(d)
-        for d in Log.objects.get(run=run, path=merged_log.MERGED)
-        .chunks.order_by("offset")
-        .values_list("data", flat=True)
-    )
+    log = Log.objects.get(run=run, path=merged_log.MERGED)
+    return b"".join(bytes(data) for data in log.chunks.order_by("offset").values_list("data", flat=True))
 
 
 def test_lines_of_the_ranks_are_merged_as_they_come_each_with_its_rank(run):
@@ -134,7 +128,8 @@ def test_a_line_that_comes_in_pieces_is_merged_whole(run):
     for piece in (b"be", b"gin", b"ning\nnext"):
         write(run, 0, piece)
     assert merged(run) == b"[0] beginning\n"
-    close_logs(run)
+    with transaction.atomic():
+        merged_log.finish(run.pk)
     assert merged(run) == b"[0] beginning\n[0] next\n"
 
 
@@ -145,6 +140,5 @@ def test_a_progress_bar_without_line_ends_does_not_wait_for_ever(run):
 
 
 def test_the_logs_of_other_files_are_not_merged(run):
-    append(run, "logs/progress.txt", b"x\n")
-    merged_log.follow(Log.objects.get(run=run), 0, b"x\n")
+    append(run.pk, "logs/progress.txt", b"x\n")
     assert Log.objects.filter(run=run).count() == 1
