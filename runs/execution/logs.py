@@ -6,8 +6,8 @@ import re
 
 from django.db import transaction
 
-from runs.actions import merged_log
-from runs.models import Log, LogChunk, Run, RunTask
+from runs.actions import logs, merged_log
+from runs.models import Log, Run, RunTask
 from studio.environments import logs as builds
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
@@ -16,24 +16,13 @@ DRIVER_LOG = "azureml-logs/70_driver_log.txt"
 MATCH_BYTES = 400
 
 
-def append(run: Run, path: str, data: bytes, offset: int | None = None) -> int:
-    """Adds bytes to a log of the run at its end, or at `offset` when that is its end; returns its size."""
-    with transaction.atomic():
-        log, _ = Log.objects.select_for_update().get_or_create(run=run, path=path)
-        if log.complete or not data or (offset is not None and offset != log.size):
-            return log.size
-        LogChunk.objects.create(log=log, offset=log.size, data=data)
-        log.size += len(data)
-        log.save(update_fields=["size", "updated_at"])
-        return log.size
-
-
 def copy_build_log(run: Run, build_id: int | None) -> None:
     """Brings the run's 20_image_build_log.txt up to what the build has printed by now."""
     if build_id is None:
         return
     have = Log.objects.filter(run=run, path=BUILD_LOG).values_list("size", flat=True).first() or 0
-    append(run, BUILD_LOG, builds.build_log(build_id, have).data, have)
+    if data := builds.build_log(build_id, have).data:
+        logs.append(run.pk, BUILD_LOG, data, have)
 
 
 def append_output(run: Run, row: RunTask, output: bytes) -> None:
@@ -42,7 +31,7 @@ def append_output(run: Run, row: RunTask, output: bytes) -> None:
         return
     path = str(row.job.get("environment", {}).get("ATELIER_JOB_LOG_PATH") or DRIVER_LOG)
     log = Log.objects.filter(run=run, path=path).first()
-    append(run, path, missing_part(tail_of(log), output) if log else output)
+    logs.append(run.pk, path, missing_part(tail_of(log), output) if log else output)
 
 
 def tail_of(log: Log) -> bytes:
@@ -65,7 +54,7 @@ def missing_part(tail: bytes, output: bytes) -> bytes:
 
 
 def close_logs(run: Run) -> None:
-    """Nothing is written to the run's logs any more."""
+    """Nothing is written to the run's logs any more: each becomes an artifact."""
     with transaction.atomic():
         merged_log.finish(run.pk)
-    Log.objects.filter(run=run, complete=False).update(complete=True)
+    logs.close_all(run.pk)
