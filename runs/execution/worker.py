@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from runs.execution import ending, script
+from runs.execution.later import later
 from runs.execution.lease import keep, lease
 from runs.execution.next import BEAT, Next, soon
 from runs.lifecycle import move
@@ -33,11 +34,11 @@ def step(run_id: str) -> None:
     with lease(run_id) as run:
         if run is None:
             if Run.objects.filter(pk=run_id, state__in=NOT_FINAL).exists():
-                wake(run_id, countdown=HELD_SECONDS)
+                later.wake(run_id, HELD_SECONDS)
             return
         after = _steps(run)
     if after.seconds is not None:
-        wake(run_id, countdown=after.seconds)
+        later.wake(run_id, after.seconds)
 
 
 def _steps(run: Run) -> Next:

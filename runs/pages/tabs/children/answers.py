@@ -70,7 +70,12 @@ def _curves(request: HttpRequest, run: Run, rows: list[table.Row], metric: str) 
 
 
 def _parallel(request: HttpRequest, run: Run, rows: list[table.Row], metric: str) -> charts.Figure:
-    names = [n for n in table.argument_names(rows) if len({str(row.arguments.get(n)) for row in rows}) > 1][:8]
+    half = len(rows) / 2
+    names = [
+        name
+        for name in table.argument_names(rows)
+        if len({str(row.arguments.get(name)) for row in rows}) > 1 and sum(name in row.arguments for row in rows) > half
+    ][:8]
     if not names:
         raise Invalid("The children's arguments don't differ, so there is nothing to lay side by side.")
     columns: dict[str, list[Any]] = {name: [row.arguments.get(name) for row in rows] for name in names}

@@ -23,7 +23,7 @@ FOUND = 200
 LONGEST = 4000
 """A line of more characters is cut on the page; the file has it whole."""
 _LEVEL = re.compile(
-    r"\b(ERROR|CRITICAL|FATAL|Traceback \(most recent call last\)|WARNING|WARN)\b|^\w*(?:Error|Exception)\b"
+    r"\b(?:ERROR|CRITICAL|FATAL|WARNING|WARN)\b|Traceback \(most recent call last\)|^\w*(?:Error|Exception)\b"
 )
 
 

@@ -2,92 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
 from django.http import HttpRequest
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_for_filename
-from pygments.lexers.special import TextLexer
-from pygments.util import ClassNotFound
 
 from runs.models import Run
+from runs.pages.filetree import first_file, is_log, tree_of
+from runs.pages.previews import preview
 from runs.pages.tab import Context
 from runs.pages.tabs.outputs import logs
-from runs.pages.tabs.outputs.tree import first_file, is_log, tree_of
 from runs.queries.files import RunFile, file_of, files_of
 from studio.errors import NotFound
-from studio.template_tags import markdown
 
 LISTED = 5000
 PREVIEW = 128 * 1024
 MOST = 8 * 1024**2
-CSV_ROWS = 200
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".ico", ".avif")
 DOCUMENTS = (".html", ".htm", ".pdf")
-
-
-def _text(data: bytes) -> str | None:
-    """The text, None for bytes that are none."""
-    if b"\x00" in data[:8192]:
-        return None
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # A cut in the middle of a character is no sign of a binary file.
-        return data[: error.start].decode() if error.start >= len(data) - 4 else None
-
-
-def source_html(text: str, name: str) -> str:
-    """Highlighted source: spans with classes, no style, every character escaped by pygments."""
-    try:
-        lexer = get_lexer_for_filename(name, stripnl=False)
-    except ClassNotFound:
-        lexer = TextLexer(stripnl=False)
-    return str(
-        highlight(
-            text,
-            lexer,
-            HtmlFormatter(nowrap=False, linenos=False, cssclass="source", lineanchors="L", anchorlinenos=False),
-        )
-    )
-
-
-def preview(name: str, data: bytes, whole: bool) -> dict[str, Any]:
-    """{"kind": …} and what that kind needs, of a file's first bytes; ``whole`` when they are all of it."""
-    lower = name.lower()
-    text = _text(data)
-    if text is None:
-        return {"kind": "binary"}
-    if lower.endswith((".csv", ".tsv")):
-        return {"kind": "table", **_table(text, "\t" if lower.endswith(".tsv") else ",", whole)}
-    if lower.endswith((".md", ".markdown")):
-        return {"kind": "markdown", "html": markdown(text)}
-    if lower.endswith((".json", ".ipynb")) and whole:
-        try:
-            text = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
-        except orjson.JSONDecodeError:
-            return {"kind": "source", "html": source_html(text, "x.txt")}
-    return {"kind": "source", "html": source_html(text, name)}
-
-
-def _table(text: str, separator: str, whole: bool) -> dict[str, Any]:
-    lines = text if whole else text.rpartition("\n")[0]
-    reader = csv.reader(io.StringIO(lines), delimiter=separator)
-    rows: list[list[str]] = []
-    try:
-        for row in reader:
-            rows.append(row)
-            if len(rows) > CSV_ROWS:
-                break
-    except csv.Error:
-        pass  # what was readable is shown; the file can be downloaded
-    head, body = (rows[0], rows[1 : CSV_ROWS + 1]) if rows else ([], [])
-    return {"head": head, "rows": body, "cut": len(rows) > CSV_ROWS or not whole}
 
 
 def _shown(request: HttpRequest, run: Run, file: RunFile) -> dict[str, Any]:
