@@ -123,8 +123,10 @@ def test_smoothing_takes_out_the_bias_of_the_start_and_keeps_gaps():
     assert np.allclose(smoothed[[0, 1, 3]], 4.0) and np.isnan(smoothed[2])
 
 
-def test_smoothing_is_the_recurrence_written_out():
-    values, weight, state, expected = np.array([1.0, 5.0, 2.0, 8.0]), 0.6, 0.0, []
+@pytest.mark.parametrize("weight", [0.01, 0.6, 0.9, 0.99])
+@pytest.mark.parametrize("count", [2, 37, 5000])
+def test_smoothing_is_the_recurrence_written_out(weight, count):
+    values, state, expected = np.random.default_rng(5).normal(100, 30, count), 0.0, []
     for t, value in enumerate(values, 1):
         state = weight * state + (1 - weight) * value
         expected.append(state / (1 - weight**t))

@@ -1,4 +1,4 @@
-"""What a person does to one run: edit, cancel, resubmit, register a model, delete."""
+"""What a person does to a run: edit, cancel, delete."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from runs.actions import delete as deletion
-from runs.actions import registry, resubmit, state, tags
+from runs.actions import state, tags
 from runs.models import Artifact, Run, RunTag, raw
 from runs.pages.access import run_of
 from runs.pages.views.experiments import experiment_url
@@ -18,11 +18,13 @@ from studio.template_tags import filesize
 from studio.workspace.models import Role
 
 
-def _who(request: HttpRequest) -> str:
+def who(request: HttpRequest) -> str:
+    """The person's name, for the record."""
     return request.user.get_username()
 
 
-def _context(run: Run) -> dict[str, object]:
+def run_context(run: Run) -> dict[str, object]:
+    """What every form about a run needs."""
     return {"run": run, "workspace": run.workspace, "root": f"/w/{run.workspace.name}", "base": run_url(run)}
 
 
@@ -51,7 +53,9 @@ def edit(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
         try:
             key = raw.run_key(run.id)
             tags.describe(
-                key, display_name=request.POST.get("display_name", "").strip(), description=request.POST.get("description", "")
+                key,
+                display_name=request.POST.get("display_name", "").strip(),
+                description=request.POST.get("description", ""),
             )
             tags.set_tags(key, wanted, [name for name in kept if name not in wanted])
         except StudioError as error:
@@ -62,7 +66,7 @@ def edit(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
             messages.success(request, "Saved.")
             return redirect(run_url(run))
     text = request.POST.get("tags", "") if problem else tags_as_text(kept)
-    context = _context(run) | {"tags_text": text, "problem": problem}
+    context = run_context(run) | {"tags_text": text, "problem": problem}
     return render(request, "runs/edit.html", context, status=problem.status if problem else 200)
 
 
@@ -71,25 +75,12 @@ def cancel(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
     """Ask that the run and its children stop."""
     run = run_of(request, ws, run_id, Role.CONTRIBUTOR)
     try:
-        state.cancel(raw.run_key(run.id), _who(request))
+        state.cancel(raw.run_key(run.id), who(request))
     except StudioError as error:
         messages.warning(request, error.message)
     else:
         messages.success(request, "Asked to cancel; the page follows until the run has stopped.")
     return redirect(run_url(run))
-
-
-@require_POST
-def submit_again(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
-    """The same definition and snapshot as a new run."""
-    run = run_of(request, ws, run_id, Role.CONTRIBUTOR)
-    try:
-        made = resubmit.resubmit(run, _who(request))
-    except StudioError as error:
-        messages.error(request, error.message)
-        return redirect(run_url(run))
-    messages.success(request, f"Submitted again from run {run.number}.")
-    return redirect(run_url(made))
 
 
 @require_http_methods(["GET", "POST"])
@@ -106,35 +97,5 @@ def delete(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
         messages.success(request, f"{count} run{' was' if count == 1 else 's were'} deleted.")
         return redirect(experiment_url(ws, run.experiment.name))
     sizes = list(Artifact.objects.filter(run__in=ids[:5000]).values_list("size", flat=True))
-    context = _context(run) | {"children": len(ids) - 1, "files": len(sizes), "size": filesize(sum(sizes))}
+    context = run_context(run) | {"children": len(ids) - 1, "files": len(sizes), "size": filesize(sum(sizes))}
     return render(request, "runs/delete.html", context)
-
-
-@require_http_methods(["GET", "POST"])
-def register(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
-    """A file or folder of the run as the next version of a model."""
-    run, problem = run_of(request, ws, run_id, Role.CONTRIBUTOR), None
-    if request.method == "POST":
-        try:
-            version = registry.register_from_run(
-                run,
-                name=request.POST.get("name", "").strip(),
-                path=request.POST.get("path", "").strip(),
-                description=request.POST.get("description", ""),
-                tags=tags_from(request.POST.get("tags", "")),
-                by=_who(request),
-            )
-        except StudioError as error:
-            problem = error
-        else:
-            messages.success(request, f"Registered as version {version.version} of {version.model.name}.")
-            return redirect(f"/w/{ws}/models/{version.model.name}/{version.version}/")
-    paths = list(Artifact.objects.filter(run=run).order_by("path").values_list("path", flat=True)[:2000])
-    context = _context(run) | {"problem": problem, "paths": choices(paths), "form": request.POST}
-    return render(request, "runs/register.html", context, status=problem.status if problem else 200)
-
-
-def choices(paths: list[str]) -> list[str]:
-    """What can be registered: each folder, then each file; those under outputs/ first, as models lie there."""
-    folders = sorted({"/".join(path.split("/")[:depth]) for path in paths for depth in range(1, path.count("/") + 1)})
-    return sorted(folders + paths, key=lambda path: (not path.startswith("outputs"), path))

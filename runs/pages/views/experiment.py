@@ -9,10 +9,10 @@ from urllib.parse import quote
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from runs import charts
+from runs.actions import experiments
 from runs.models import Experiment, ExperimentTag, Run
 from runs.pages import rows as table
 from runs.pages.access import experiment_of, may_edit
@@ -193,14 +193,21 @@ def bulk(request: HttpRequest, ws: str, name: str) -> HttpResponse:
 def edit_experiment(request: HttpRequest, ws: str, name: str) -> HttpResponse:
     """Describe it, archive it, bring it back."""
     experiment = experiment_of(request, ws, name, Role.CONTRIBUTOR)
-    if "description" in request.POST:
-        experiment.description = request.POST["description"][:5000]
-        experiment.save(update_fields=["description"])
-        messages.success(request, "Saved.")
-    elif request.POST.get("do") == "archive":
-        Experiment.objects.filter(pk=experiment.pk).update(archived_at=timezone.now())
-        messages.success(request, f"{experiment.name} is archived; it is in the list of archived experiments.")
-    elif request.POST.get("do") == "activate":
-        Experiment.objects.filter(pk=experiment.pk).update(archived_at=None)
-        messages.success(request, f"{experiment.name} is active again.")
+    try:
+        words = _change(experiment, request)
+    except StudioError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, words)
     return redirect(experiment_url(ws, experiment.name))
+
+
+def _change(experiment: Experiment, request: HttpRequest) -> str:
+    if "description" in request.POST:
+        experiments.change(experiment, description=request.POST["description"])
+        return "Saved."
+    if request.POST.get("do") == "archive":
+        experiments.archive(experiment)
+        return f"{experiment.name} is archived; it is in the list of archived experiments."
+    experiments.activate(experiment)
+    return f"{experiment.name} is active again."
