@@ -144,6 +144,12 @@ class Model:
     def __repr__(self) -> str:
         return f"Model(workspace={self.workspace!r}, name={self.name}, id={self.id}, version={self.version}, tags={self.tags}, properties={self.properties})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and (other.workspace.name, other.id) == (self.workspace.name, self.id)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     @property
     def name(self) -> str:
         """The model's name."""

@@ -5,22 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from atelier import artifacts
-from atelier.client import Client
 from atelier.errors import UserError
+from atelier.run.record import RunRecord
 
 
-class RunFiles:
-    """Upload, list and download."""
-
-    _id: str
-    _client: Client
-
-    if TYPE_CHECKING:  # RunRecord has it; a body here would stand before that one
-
-        def _logs(self) -> list[dict[str, Any]]: ...
+class RunFiles(RunRecord):
+    """Upload, list and download, on top of the record."""
 
     def upload_file(self, name: str, path_or_stream: str | Path | IO[bytes], datastore_name: str | None = None) -> dict:
         """Upload one file, from a path or an open binary stream, as `name`; the server's record of it."""

@@ -13,7 +13,7 @@ from atelier.errors import NotFoundError, UnsupportedError, UserError
 from atelier.run import opened
 from atelier.run.files import RunFiles
 from atelier.run.metric_log import MetricLogging
-from atelier.run.record import FINAL, RunRecord, filters
+from atelier.run.record import FINAL, filters
 from atelier.run.watch import wait
 from atelier.sending import MetricSender, sender_for
 from atelier.values import FILES, artifact_address, artifact_path, shape
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from atelier.workspace import Workspace
 
 
-class Run(MetricLogging, RunFiles, RunRecord):
+class Run(MetricLogging, RunFiles):
     """A run of `experiment` by its id; raises `NotFoundError` when there is none.
 
     `Experiment.start_logging` and `Experiment.submit` make runs, `Run.get_context` gives a script its own.
