@@ -189,8 +189,8 @@ def test_what_the_server_refuses_is_told_and_takes_nothing_else_with_it(experime
     run.log("loss", 1)
     run.flush()
     run.log("good", 2)
-    run.log_list("loss", [1, 2])  # it is a scalar already
-    with pytest.warns(RuntimeWarning, match="loss"), pytest.raises(UserError, match="loss"):
+    run.log("long", "x" * 300)
+    with pytest.warns(RuntimeWarning, match="long"), pytest.raises(UserError, match="long"):
         run.flush()
     run.complete()
     assert run.get_metrics() == {"loss": 1, "good": 2}

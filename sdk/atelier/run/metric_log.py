@@ -12,7 +12,7 @@ from typing import Any
 from atelier.errors import UserError
 from atelier.values import NAME_LENGTH, PLAIN, check_name, columns, scalar, several
 
-#: A longer list or table is sent in pieces of this many rows.
+#: A longer list or table is sent in pieces of this many values.
 PIECE = 10_000
 CHART_KEYS = {
     "confusion_matrix": ("class_labels", "matrix"),
@@ -67,8 +67,9 @@ class MetricLogging:
         check_name(name)
         table = columns(value, name)
         rows = len(next(iter(table.values())))
-        for start in range(0, rows or 1, PIECE):
-            self._record("table", name, {column: cells[start : start + PIECE] for column, cells in table.items()})
+        piece = max(1, PIECE // len(table))
+        for start in range(0, rows or 1, piece):
+            self._record("table", name, {column: cells[start : start + piece] for column, cells in table.items()})
 
     def log_image(self, name: str, path: str | None = None, plot: Any = None, description: str = "") -> None:
         """Log an image: the file at `path`, or `plot`: matplotlib's pyplot or a figure (anything with `savefig`)."""

@@ -72,7 +72,8 @@ class RunRecord:
 
     @display_name.setter
     def display_name(self, value: str) -> None:
-        self._cached = self._client.call("PATCH", self._address(), json_body={"display_name": value})
+        self._client.call("PATCH", self._address(), json_body={"display_name": value})
+        self._cached = None
 
     @property
     def description(self) -> str:
@@ -81,7 +82,8 @@ class RunRecord:
 
     @description.setter
     def description(self, value: str) -> None:
-        self._cached = self._client.call("PATCH", self._address(), json_body={"description": value})
+        self._client.call("PATCH", self._address(), json_body={"description": value})
+        self._cached = None
 
     @property
     def type(self) -> str:

@@ -157,7 +157,8 @@ class Run(MetricLogging, RunFiles):
 
     def start(self) -> None:
         """Say that a child made by `create_children` runs now."""
-        self._cached = self._client.call("POST", self._address("/start"), repeatable=True) or None
+        self._client.call("POST", self._address("/start"), repeatable=True)
+        self._cached = None
 
     def complete(self, _set_status: bool = True) -> None:
         """Deliver everything and end the run as Completed.
@@ -188,7 +189,8 @@ class Run(MetricLogging, RunFiles):
             self._sender.close()
         if set_status:
             body = {"status": status, "error": error}
-            self._cached = self._client.call("POST", self._address("/end"), json_body=body, repeatable=True) or None
+            self._client.call("POST", self._address("/end"), json_body=body, repeatable=True)
+            self._cached = None
 
     def cancel(self) -> None:
         """Ask the server to stop the run; a submitted one ends within seconds."""
