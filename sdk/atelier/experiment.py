@@ -191,13 +191,15 @@ class Experiment:
     def archive(self) -> None:
         """Leave the experiment out of lists."""
         self._known()
-        self._record = self._client.call("POST", self._address("/archive"), repeatable=True) or None
+        self._client.call("POST", self._address("/archive"), repeatable=True)
+        self._record = None
 
     def reactivate(self, new_name: str | None = None) -> None:
         """Bring an archived experiment back into lists."""
         if new_name not in (None, self.name):
             raise UserError("An experiment keeps its name; call reactivate() without new_name.")
-        self._record = self._client.call("POST", self._address("/activate"), repeatable=True) or None
+        self._client.call("POST", self._address("/activate"), repeatable=True)
+        self._record = None
 
     def refresh(self) -> None:
         """Read the experiment's record again."""

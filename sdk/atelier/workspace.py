@@ -302,6 +302,17 @@ class Workspace:
 
     # ---- not here
 
+    def set_default_datastore(self, name: str) -> None:
+        """The default stays the workspace's own; another name is refused."""
+        Datastore(self, name)
+
+    @property
+    def service_context(self) -> Any:
+        """Refused: v1's private way to its services."""
+        raise UnsupportedError(
+            "Workspace.service_context belongs to Azure's services; use atelier.Client for REST calls."
+        )
+
     @property
     def datasets(self) -> dict[str, Any]:
         """Refused: this server has no dataset registry."""

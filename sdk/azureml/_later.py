@@ -41,7 +41,7 @@ AZURE = "This belongs to Azure and has no counterpart on a self-hosted server."
 COMPUTE = "This server's compute targets are AmlCompute clusters, ComputeInstance and 'local'; use one of those."
 DRIFT = "This server does not watch datasets for drift. Log the measures of a comparison with run.log."
 BOARD = "TensorBoard files are kept with the run's logs: download them (run.download_files('logs')) and open them."
-SPARK = "Spark does not run here."
+SPARK = "Spark does not run here; use Python packages in the environment instead."
 RESPONSIBLE = (
     "Explanations and fairness of a run are uploaded with azureml.interpret.ExplanationClient and "
     "azureml.contrib.fairness."
@@ -50,6 +50,13 @@ RESPONSIBLE = (
 _SHARED = "azureml.automl.core.shared"
 _SCORE = "azureml.automl.runtime.shared.score"
 _MANY = "azureml.train.automl.runtime"
+_VISION = ("azureml.automl.dnn.vision", "azureml.contrib.automl.dnn.vision")
+_VISION_NAMES = {
+    "classification.inference.score": "_score_with_model",
+    "common.logging_utils": "get_logger",
+    "common.model_export_utils": "load_model run_inference_batch",
+    "common.utils": "_set_logging_parameters",
+}
 #: module -> (sentence, names)
 NAMES: dict[str, tuple[str, str]] = {
     "azureml.core": (AZURE, "Image SynapseWorkspaceLinkedServiceConfiguration LinkedService"),
@@ -155,6 +162,10 @@ NAMES: dict[str, tuple[str, str]] = {
     "azureml.contrib.services.aml_request": (SERVICE, "AMLRequest rawhttp"),
     "azureml.contrib.services.aml_response": (SERVICE, "AMLResponse"),
     "azureml.responsibleai.tools.model_analysis": (RESPONSIBLE, "ModelAnalysisConfig"),
+    "azureml.responsibleai.tools.model_analysis.counterfactual_config": (RESPONSIBLE, "CounterfactualConfig"),
+    "azureml.responsibleai.tools.model_analysis.explain_config": (RESPONSIBLE, "ExplainConfig"),
+    "azureml.responsibleai.common.pickle_model_loader": (RESPONSIBLE, "PickleModelLoader"),
+    **{f"{vision}.{module}": (AUTOML, names) for vision in _VISION for module, names in _VISION_NAMES.items()},
     "azureml._restclient.jasmine_client": (AUTOML, "JasmineClient"),
 }
 _SENTENCES = {

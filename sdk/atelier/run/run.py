@@ -334,6 +334,20 @@ class Run(MetricLogging, RunFiles):
 
     # ---- not here
 
+    def _get_outputs_datapath(self) -> Any:
+        """Refused: outputs are files of the run, not of a datastore."""
+        raise UnsupportedError("A run's outputs are its files here: use get_file_names and download_files('outputs').")
+
+    @property
+    def explanation_manager(self) -> Any:
+        """Refused; the sentence says what explains a run."""
+        raise UnsupportedError("Upload explanations with azureml.interpret.ExplanationClient.from_run(run).")
+
+    @property
+    def counterfactual_manager(self) -> Any:
+        """Refused: counterfactuals are not computed here."""
+        raise UnsupportedError("Counterfactuals are not computed here. Upload explanations with ExplanationClient.")
+
     def get_secret(self, name: str) -> str:
         """Refused: this server keeps no secrets."""
         raise UnsupportedError(
