@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runs.actions import create, delete, state, tags
+from runs.actions import create, delete, resubmit, state, tags
 from runs.actions.create import Created, NewRun
 from runs.api.routing import Call, route
 from runs.limits import limit
@@ -316,3 +316,19 @@ def list_events(call: Call) -> Any:
 def delete_run(call: Call) -> Any:
     """With the runs below it and the files that nothing else needs; 409 while one of them is not final."""
     return {"deleted": delete.delete_run(call.run)}
+
+
+@route(
+    "POST",
+    "/runs/{id}/resubmit",
+    tag=TAG,
+    summary="Submit a run again",
+    need=Role.CONTRIBUTOR,
+    run_token=False,
+    gives="Run",
+    status=201,
+)
+def resubmit_run(call: Call) -> Any:
+    """A new run with the same snapshot, definition, compute and tags."""
+    made = resubmit.resubmit(call.run, call.by)
+    return runs.get(made.run.pk)

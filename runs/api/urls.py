@@ -9,6 +9,7 @@ from runs.api import (  # noqa: F401 - importing registers their routes
     insights,
     jobs,
     metrics,
+    models,
     runs,
     snapshots,
     workspaces,

@@ -108,7 +108,9 @@ class Incoming:
     def check(self, expected: str | None) -> None:
         """Invalid when the sender's hash is another than ours: the bytes changed on the way."""
         if expected and expected.lower() != self.sha256:
-            raise Invalid(f"The body's SHA-256 is {self.sha256}, not {expected[:80]}: it changed on its way. Send it again.")
+            raise Invalid(
+                f"The body's SHA-256 is {self.sha256}, not {expected[:80]}: it changed on its way. Send it again."
+            )
 
     def keep(self) -> str:
         """Put the file into its place; the caller holds `held(…)` until the rows that name it are committed."""
@@ -200,7 +202,9 @@ def open_content(sha256: str) -> IO[bytes]:
             return (folder / name_of(sha256)).open("rb", buffering=0)
         return default_storage.open(name_of(sha256), "rb")
     except FileNotFoundError:
-        raise NotFound("The file's content is missing from the server's storage; its administrator can say why.") from None
+        raise NotFound(
+            "The file's content is missing from the server's storage; its administrator can say why."
+        ) from None
 
 
 def read(sha256: str, most: int | None = None) -> bytes:

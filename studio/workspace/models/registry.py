@@ -39,6 +39,9 @@ class ModelVersion(models.Model):
     experiment = models.CharField(max_length=256, default="", blank=True)
     # The environment the run had, so that a worker can score the model where it was trained.
     environment = models.JSONField(null=True, blank=True)
+    # What it was made with, as v1 had it: [{"scenario", "name"}], and a sample of its input.
+    datasets = models.JSONField(default=list, blank=True)
+    sample_input = models.JSONField(null=True, blank=True)
     is_folder = models.BooleanField(default=False)
     size = models.BigIntegerField(default=0)
     created_by = models.CharField(max_length=150, default="", blank=True)
