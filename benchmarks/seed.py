@@ -78,7 +78,10 @@ def _inside_django(workspace_name: str, first: int, count: int) -> None:
                 [RunEvent(run=run, state="Completed", at=now) for run in runs], batch_size=1000
             )
             RunTag.objects.bulk_create(
-                [RunTag(run=run, key="solver", value=row[3]) for run, row in zip(runs, part, strict=True)],
+                [
+                    RunTag(run=run, experiment_id=experiment.pk, key="solver", value=row[3])
+                    for run, row in zip(runs, part, strict=True)
+                ],
                 batch_size=1000,
             )
             series = [
