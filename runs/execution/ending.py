@@ -13,7 +13,7 @@ from runs.execution.executor import Executor, Job, Look
 from runs.execution.gang_verdict import RankEnded
 from runs.execution.logs import append_output, close_logs
 from runs.execution.next import BEAT, NOW, Next, soon
-from runs.execution.verdict import AGENT_NOT_STARTED, TIME_LIMIT, Asked, Ended, Verdict, verdict
+from runs.execution.verdict import AGENT_NOT_STARTED, COMPUTE_DELETED, TIME_LIMIT, Asked, Ended, Verdict, verdict
 from runs.kinds.script import spec as script_spec
 from runs.lifecycle import move
 from runs.models import Run, RunRank, RunTask
@@ -172,12 +172,15 @@ def last_words(output: bytes) -> str:
 
 
 def _asked(run: Run) -> Asked:
-    limit = script_spec.check(run.definition).max_run_duration_seconds
+    spec = script_spec.check(run.definition)
     return Asked(
         cancel_at=run.cancel_requested_at,
         said_status=run.said_status,
         said_message=run.error_message,
-        time_limit=limit if run.stopped_for == TIME_LIMIT else None,
+        time_limit=spec.max_run_duration_seconds if run.stopped_for == TIME_LIMIT else None,
+        withdrawn=f"The compute target {run.compute or spec.target} was deleted while the run was on it."
+        if run.stopped_for == COMPUTE_DELETED
+        else "",
     )
 
 

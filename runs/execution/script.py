@@ -17,7 +17,7 @@ from runs.execution.backends import BACKENDS
 from runs.execution.lease import HOST
 from runs.execution.logs import copy_build_log
 from runs.execution.next import BEAT, NOW, Next, soon
-from runs.execution.verdict import TIME_LIMIT
+from runs.execution.verdict import COMPUTE_DELETED, TIME_LIMIT
 from runs.kinds.script import spec as script_spec
 from runs.kinds.script.spec import ScriptSpec
 from runs.lifecycle import move
@@ -197,10 +197,11 @@ def running(run: Run) -> Next:
     if why := placing.lost(run.pk):
         return ending.node_lost(run, why)
     over = _seconds_left(run)
-    if over <= 0 and not run.stopped_for:
+    reason = TIME_LIMIT if over <= 0 else COMPUTE_DELETED if placing.withdrawn(run.pk) else ""
+    if reason and not run.stopped_for:
         # Written before anything is stopped, so that whoever comes next knows why it was.
-        Run.objects.filter(pk=run.pk).update(stopped_for=TIME_LIMIT)
-        run.stopped_for = TIME_LIMIT
+        Run.objects.filter(pk=run.pk).update(stopped_for=reason)
+        run.stopped_for = reason
     if run.cancel_requested_at or run.stopped_for or any(row.reported_at for row in rows):
         return _stop_or_finalize(run, rows)
     looks = [BACKENDS[row.backend].look(gang.job_of(run, row)) for row in rows]
@@ -246,6 +247,8 @@ def _stop_began(run: Run, rows: list[RunTask]) -> dt.datetime:
     moments = [row.reported_at for row in rows if row.reported_at]
     if run.cancel_requested_at:
         moments.append(run.cancel_requested_at)
+    if run.stopped_for == COMPUTE_DELETED:
+        moments.append(placing.withdrawn(run.pk) or timezone.now())
     if run.stopped_for == TIME_LIMIT and run.started_at:
         moments.append(run.started_at + dt.timedelta(seconds=_limit(run)))
     return min(moments)

@@ -11,6 +11,7 @@ from runs.states import State
 
 # What Run.stopped_for says of a run that took too long; also the error's code.
 TIME_LIMIT = "TimeLimitExceeded"
+COMPUTE_DELETED = "ComputeDeleted"  # its target was deleted while it ran
 # The agent's own exit codes; see atelier_jobs.agent.run.
 AGENT_UNDELIVERED, AGENT_NOT_STARTED = 75, 78
 
@@ -62,6 +63,8 @@ class Asked:
     said_message: str = ""
     time_limit: int | None = None
     """The limit in seconds when the worker stopped the run for it, else None."""
+    withdrawn: str = ""
+    """Why the run's compute target was taken from it, as a sentence, when the worker stopped it for that."""
 
 
 def verdict(asked: Asked, jobs: Sequence[Ended], ranks: Sequence[RankEnded] = ()) -> Verdict:
@@ -72,6 +75,8 @@ def verdict(asked: Asked, jobs: Sequence[Ended], ranks: Sequence[RankEnded] = ()
             TIME_LIMIT,
             f"The run was stopped as it took longer than its limit of {asked.time_limit} seconds (max_run_duration_seconds).",
         )
+    if asked.withdrawn:
+        return Verdict(State.FAILED, COMPUTE_DELETED, asked.withdrawn)
     if asked.cancel_at and not _all_well_before(asked.cancel_at, jobs):
         return Verdict(State.CANCELED)
     failed = sorted((job for job in jobs if not job.went_well), key=_when)

@@ -7,6 +7,7 @@ All verbs may be called again with the same arguments: a run that has its nodes 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -67,7 +68,7 @@ def place(
     target = targets.find(workspace_id, target_name)
     if target is None:
         return Refused(_unknown(workspace_id, target_name))
-    if held := _held(run_id):
+    if not target.deleting_at and (held := _held(run_id)):
         return held
     if why := _refusal(target, nodes, gpus):
         release(run_id)
@@ -200,8 +201,6 @@ def lost(run_id: str) -> str:
     row = Placement.objects.filter(run_id=run_id, placed_at__isnull=False).select_related("target").first()
     if row is None:
         return ""
-    if row.target.deleting_at:
-        return f"The compute target {row.target.name} was deleted while the run was on it."
     nodes = list(Node.objects.filter(run_id=run_id).select_related("engine", "target"))
     if len(nodes) < row.nodes:
         return f"A node of {row.target.name} that the run was on is gone."
@@ -211,6 +210,12 @@ def lost(run_id: str) -> str:
         if away and timezone.now() - away > patience:
             return f"{node.name} was lost: {node.engine.message}"
     return ""
+
+
+def withdrawn(run_id: str) -> dt.datetime | None:
+    """When the target of a run that has its nodes was asked to go, None when it was not: then the run must stop."""
+    row = Placement.objects.filter(run_id=run_id, placed_at__isnull=False).select_related("target").first()
+    return row.target.deleting_at if row else None
 
 
 def waiting_runs() -> list[str]:

