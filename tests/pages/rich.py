@@ -228,7 +228,7 @@ def rich_run(
         display_name=fields.pop("display_name", f"calm_lovelace_{seed}"),
         description=fields.pop("description", "A **first** try with `logistic regression`:\n\n- rate 0.1\n- 5 folds"),
         submitted_by="olga@example.org",
-        compute="cpu-cluster",
+        compute=fields.pop("compute", "cpu-cluster"),
         created_at=created,
         started_at=created + dt.timedelta(seconds=114),
         ended_at=created + dt.timedelta(seconds=519) if state in FINAL else None,

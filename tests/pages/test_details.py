@@ -191,3 +191,10 @@ def test_columns_of_arguments_hold_numbers_where_they_are_numbers():
 def test_the_last_traceback_line_is_the_exceptions_own():
     assert last_line(TRACEBACK) == "ModuleNotFoundError: No module named 'lightgbm'"
     assert hint_for("ValueError: odd") == ""
+
+
+def test_the_raw_json_and_the_definition_are_there_to_read(page, lab):
+    run = rich.rich_run(lab)
+    assert page(run, "details/json").json()["definition"]["script"] == "train.py"
+    assert page(run, "details/definition").json() == rich.DEFINITION
+    assert page(builders.run(lab), "details/definition").status_code == 404
