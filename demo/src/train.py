@@ -106,8 +106,9 @@ def plot_roc(run, y, scores):
 def explain(run, model, registered, data):
     """Which measurement pushes a patient's score up or down: SHAP values of the best model."""
     X_train, X_test, _, y_test = data
+    features = list(X_train.columns)
     explainer = TabularExplainer(
-        model[-1], X_train, features=list(X_train.columns), classes=["slower", "faster"], transformations=model[0]
+        model[-1], X_train, features=features, classes=["slower", "faster"], transformations=[(features, model[0])]
     )
     ExplanationClient.from_run(run).upload_model_explanation(
         explainer.explain_global(X_test), comment="best model", model_id=registered.id, true_ys=y_test.tolist()
