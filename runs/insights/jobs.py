@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from runs.actions.create import NewRun, create
 from runs.insights import files
 from runs.models import Artifact, Run
+from studio.environments import register
 from studio.errors import Invalid, NotFound
 from studio.workspace.models import ModelFile, ModelVersion
 
@@ -31,8 +32,13 @@ PACKAGES = [
 ]
 
 
-def environment_of(run: Run, model: ModelVersion | None = None) -> dict[str, Any]:
-    """The environment a job for `run` has: the run's own, else its model's, else one with what the jobs need."""
+def environment_of(run: Run, model: ModelVersion | None = None, wanted: Any = "") -> dict[str, Any]:
+    """The environment a job for `run` has: the wanted one (a definition, or the name of a registered one), else the
+    run's own, else its model's, else one with what the jobs need."""
+    if isinstance(wanted, dict) and wanted:
+        return wanted
+    if wanted:
+        return register.get(run.workspace, str(wanted)).definition
     definition = run.definition or {}
     own = definition.get("environment")
     if isinstance(own, dict) and own:
@@ -61,11 +67,12 @@ def start(
     inputs: list[tuple[str, Artifact | ModelFile]],
     documents: dict[str, bytes] | None = None,
     model: ModelVersion | None = None,
+    environment: Any = "",
 ) -> Run:
     """Start a child run of `run` that executes `module` of the SDK. inputs: (path in the child, file it shows)."""
     definition = {
         "command": ["python", "-m", module],
-        "environment": environment_of(run, model),
+        "environment": environment_of(run, model, environment),
         "maxRunDurationSeconds": seconds,
         "target": compute or run.compute or "local",
     }
@@ -129,3 +136,8 @@ def model_files(run: Run, name: str) -> tuple[list[tuple[str, Artifact | ModelFi
     if single is None:
         raise Invalid(f"{name[:200]!r} is neither a file of this run nor a registered model.", field="model")
     return [(f"model/{name.rsplit('/', 1)[-1]}", single)], None
+
+
+def environments_of(run: Run) -> list[str]:
+    """The environments a form offers, by name."""
+    return [one.name for one in register.listed(run.workspace)]

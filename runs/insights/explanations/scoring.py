@@ -27,7 +27,7 @@ MAX_ROWS = 2000
 GRID = 25
 
 
-def begin(run: Run, by: str, model: str) -> ScoringSession:
+def begin(run: Run, by: str, model: str, environment: str = "") -> ScoringSession:
     """Start a session for a model of the run (a path in its outputs, or a registered id). One at a time."""
     there = current(run.id)
     if there is not None and there.model == model:
@@ -45,6 +45,7 @@ def begin(run: Run, by: str, model: str) -> ScoringSession:
             inputs=files,
             documents={"spec.json": orjson.dumps({"seconds": SECONDS})},
             model=version,
+            environment=environment,
         )
         # Its environment may have to be built first; the job's own limit counts from when it runs.
         until = timezone.now() + dt.timedelta(seconds=SECONDS * 2)

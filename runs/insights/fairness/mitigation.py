@@ -29,7 +29,6 @@ CONSTRAINTS = {
     "FalsePositiveRateParity": "False positive rates alike",
     "ErrorRateParity": "Error rates alike",
 }
-#: ThresholdOptimizer's own names; it knows no error-rate constraint.
 ESTIMATORS = {
     "LogisticRegression": "Logistic regression",
     "DecisionTreeClassifier": "Decision tree (at least 20 rows a leaf)",
@@ -72,8 +71,12 @@ def check(body: Any) -> dict[str, Any]:
     features = body.get("features") or []
     if not isinstance(features, list) or not all(isinstance(f, str) and len(f) <= 256 for f in features):
         raise Invalid("features is a list of columns; without it all others are features.", field="features")
+    environment = body.get("environment") or ""
+    if not isinstance(environment, (str, dict)):
+        raise Invalid("environment is the name of a registered environment, or a definition.", field="environment")
     return {
         **text,
+        "environment": environment,
         "algorithms": sorted(set(algorithms), key=list(ALGORITHMS).index),
         "constraint": constraint,
         "estimator": estimator,
@@ -118,6 +121,7 @@ def begin(run: Run, by: str, body: Any) -> Mitigation:
                 inputs=[("data.csv", data), *files],
                 documents={"spec.json": orjson.dumps({**spec, "algorithm": algorithm})},
                 model=version,
+                environment=spec["environment"],
             )
     return made
 
@@ -230,7 +234,7 @@ def as_json(found: Mitigation) -> dict[str, Any]:
 
 def register(found: FairnessDashboard, model: str, by: str) -> str:
     """Register a model of a mitigation's dashboard from the child run that trained it; its new id."""
-    from runs.actions.models import register_from_run  # noqa: PLC0415
+    from runs.actions.models import register_from_run
 
     fact = model_facts(found).get(model)
     if fact is None or not isinstance(fact.get("path"), str):

@@ -68,6 +68,7 @@ def mitigate(
     test_size: float = 0.3,
     seed: int = 0,
     compute: str | None = None,
+    environment: Any = None,
     name: str | None = None,
 ) -> MitigationRequest:
     """Train models of `estimator` under a fairness constraint in child runs of `run`, on its compute.
@@ -75,7 +76,8 @@ def mitigate(
     X: rows of features (DataFrame or array), y: labels 0/1, sensitive_features: {name: groups}, a DataFrame or one
     column. model: the original to compare with, a path in the run's outputs or a registered "name:version"; without
     it a plain `estimator` stands for it. constraint: DemographicParity, EqualizedOdds, TruePositiveRateParity,
-    FalsePositiveRateParity or ErrorRateParity. Returns at once; `.wait()` waits for the dashboard.
+    FalsePositiveRateParity or ErrorRateParity. environment: an Environment or the name of a registered one, the run's
+    own by default. Returns at once; `.wait()` waits for the dashboard.
     """
     from atelier.explanations.files import as_numbers
 
@@ -109,6 +111,7 @@ def mitigate(
         "test_size": float(test_size),
         "seed": int(seed),
         "compute": compute or "",
+        "environment": environment.to_definition() if hasattr(environment, "to_definition") else environment or "",
         "name": name or "",
     }
     record = client.call("POST", f"/runs/{segment(run_id)}/mitigations", json_body=spec)

@@ -28,6 +28,7 @@ def context(choice: Choice, run: Run, request: HttpRequest) -> dict[str, Any]:
         "session": session,
         "ended": ended if ended is not None and ended.child.is_final and ended.child.error else None,
         "models": jobs.models_of(run),
+        "environments": jobs.environments_of(run),
         "possible": len(choice.view.data) == len(choice.view.features) > 0,
     }
     if not choice.points or not found["possible"] or session is None:
@@ -133,7 +134,9 @@ def _answer(session: Any, identity: str) -> dict[str, Any]:
 def start(request: HttpRequest, run: Run) -> HttpResponse:
     """Start a scoring session."""
     try:
-        scoring.begin(run, signed_in(request).get_username(), request.POST.get("model", ""))
+        scoring.begin(
+            run, signed_in(request).get_username(), request.POST.get("model", ""), request.POST.get("environment", "")
+        )
         messages.success(request, "A job loads the model; answers appear when it runs.")
     except StudioError as error:
         messages.error(request, error.message)

@@ -80,6 +80,7 @@ def _form(run: Run) -> dict[str, Any]:
     return {
         "files": list(files.values_list("path", flat=True)[:200]),
         "models": jobs.models_of(run),
+        "environments": jobs.environments_of(run),
         "computes": list(
             ComputeTarget.objects.filter(workspace_id=run.workspace_id).order_by("name").values_list("name", flat=True)
         ),

@@ -51,7 +51,18 @@ def mitigate(request: HttpRequest, run: Run) -> HttpResponse:
     post = request.POST
     body = {
         k: post.get(k, "")
-        for k in ("data", "label", "model", "constraint", "grid_size", "estimator", "compute", "test_size", "name")
+        for k in (
+            "data",
+            "label",
+            "model",
+            "constraint",
+            "grid_size",
+            "estimator",
+            "compute",
+            "environment",
+            "test_size",
+            "name",
+        )
     }
     body |= {
         "algorithms": post.getlist("algorithms"),
