@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import orjson
 from django.db import transaction
 
+from runs.actions.models import NewModel, register_from_run
 from runs.insights import jobs
 from runs.insights.fairness import store
 from runs.insights.fairness.builder import build, feature_bins
 from runs.insights.fairness.measures import BINARY
 from runs.limits import clean_text
-from runs.models import FairnessDashboard, Mitigation, Run
+from runs.models import FairnessDashboard, Mitigation, Run, raw
 from studio.errors import Conflict, Invalid, NotFound
 
 ALGORITHMS = {
@@ -234,9 +236,16 @@ def as_json(found: Mitigation) -> dict[str, Any]:
 
 def register(found: FairnessDashboard, model: str, by: str) -> str:
     """Register a model of a mitigation's dashboard from the child run that trained it; its new id."""
-    from runs.actions.models import register_from_run
-
     fact = model_facts(found).get(model)
     if fact is None or not isinstance(fact.get("path"), str):
         raise NotFound(f"{model[:80]!r} was not trained by a mitigation of this run, so there is no file to register.")
-    return register_from_run(fact["run_id"], fact["path"], by)
+    summary = found.models.filter(model_id=model).values_list("summary", flat=True).first() or {}
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{found.run.experiment.name}-{model}").strip("-")[:200]
+    properties = {f"fairness.{k}": f"{v:.6g}" for k, v in list(summary.get("overall", {}).items())[:20]}
+    made = register_from_run(
+        by,
+        raw.run_key(str(fact["run_id"])),
+        fact["path"],
+        NewModel(name, description=f"{model} of the mitigation “{found.name}”", properties=properties),
+    )
+    return f"{made.model.name}:{made.version}"

@@ -107,7 +107,7 @@ def _comparison(row: Explanation, run: Run, request: HttpRequest) -> dict[str, A
     return {
         "other": other,
         "found": found,
-        "shifts": found.shifts[:SHIFTS_SHOWN],
+        "rows": [panel.shift(s) for s in found.shifts[:SHIFTS_SHOWN]],
         "more": len(found.shifts) - SHIFTS_SHOWN,
     }
 
