@@ -73,7 +73,6 @@ class Agent:
         shipper.start()
         before = failure.oom_kills()
         self._report("started")
-        self.diary(f"Running {' '.join(command)}")
         log = self.where.folder / job.log_path
         code = self.script.run(command, self.where.work, self._environment(job), log)
         end = failure.end_of(code, log, before)
@@ -100,6 +99,7 @@ class Agent:
 
     def _command(self, job: Job) -> list[str]:
         command = script.command_of(job, self.where)
+        self.diary(f"Running {' '.join(command)}{' as ranks of a distributed job' if job.distributed else ''}")
         if job.distributed:
             return launcher_command(job.distributed, self.where.task, self.where.folder, self.where.work, command)
         return command

@@ -39,7 +39,10 @@ class Launcher:
         self.port = int(plan.get("port") or LAUNCHER_PORT)
         self.key = key_of(os.environ.get("AZUREML_RUN_TOKEN") or "")
         self.events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+        # Each rank's numeric libraries would start a thread for each core of the machine; ranks share them.
+        threads = max(1, (os.cpu_count() or 1) // self.layout.processes_per_node)
         self.environment = {
+            "OMP_NUM_THREADS": str(threads),
             **mpi.without_launcher(os.environ),
             **shared_variables(self.layout),
             "ATELIER_LAUNCHER_PORT": str(self.port),

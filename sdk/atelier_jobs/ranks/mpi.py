@@ -47,6 +47,8 @@ def settings(agent: Path, remote: bool) -> dict[str, str]:
     values = {
         # Containers may not read each other's memory; without this each rank prints a complaint.
         "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+        # A rank that waits looks without end; on shared cores it gives them up between two looks.
+        "OMPI_MCA_mpi_yield_when_idle": "1",
         # Ethernet and shared memory; no search for hardware that a container does not see.
         "OMPI_MCA_btl": "self,vader,tcp",
         "OMPI_MCA_pml": "ob1",
