@@ -60,13 +60,19 @@ def find_or_build(
     except (Invalid, NotFound) as error:
         _note(workspace, definition, "", backend, for_run, waiting=False)
         return Prepared("failed", message=error.message)
-    if found := image.find(key, wanted, engine=engine):
+    found = None if _awaited(for_run) else image.find(key, wanted, engine=engine)
+    if found:
         record = Image.objects.filter(backend=backend, engine=engine or "", name=found.name).first()
         use = _note(workspace, definition, key, backend, for_run, waiting=False, image=record)
         return Prepared(
             "ready", found.name, image.python_of(wanted), found.digest, use.build_id, f"Found {found.name}."
         )
     return _built(workspace, definition, key, backend, engine or "", for_run)
+
+
+def _awaited(for_run: str) -> bool:
+    """Whether the build that this run waits for goes on: what it makes can be there before its log and lock are kept."""
+    return Use.objects.filter(run_id=for_run, build__state__in=ACTIVE).exists()
 
 
 def _process(workspace: Workspace, definition: Mapping[str, Any], wanted: Spec, for_run: str) -> Prepared:
@@ -82,7 +88,8 @@ def _process(workspace: Workspace, definition: Mapping[str, Any], wanted: Spec, 
             "ready", python=python, variables={"PYTHONPATH": str(sdk_wheel.unpacked())}, message=f"Uses {python}."
         )
     key = spec.key(wanted, venv.base())
-    if found := venv.find(key):
+    found = None if _awaited(for_run) else venv.find(key)
+    if found:
         record = Image.objects.filter(backend="process", name=str(found)).first()
         use = _note(workspace, definition, key, "process", for_run, waiting=False, image=record)
         name = spec.image_name(key)

@@ -23,14 +23,25 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def package(folder: Path, name: str, version: str, files: dict[str, str | bytes], depends: list[str]) -> None:
     """A conda package of the .tar.bz2 form; a text is a file, bytes are the target of a symbolic link."""
     (folder / "linux-64").mkdir(exist_ok=True)
-    index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": depends, "subdir": "linux-64", "timestamp": 1700000000000}
+    index = {
+        "name": name,
+        "version": version,
+        "build": "0",
+        "build_number": 0,
+        "depends": depends,
+        "subdir": "linux-64",
+        "timestamp": 1700000000000,
+    }
     paths = []
     with tarfile.open(folder / "linux-64" / f"{name}-{version}-0.tar.bz2", "w:bz2") as archive:
 
         def add(path: str, content: bytes | str, link: bool = False) -> None:
             member = tarfile.TarInfo(path)
             if link:
-                member.type, member.linkname = tarfile.SYMTYPE, content.decode() if isinstance(content, bytes) else content
+                member.type, member.linkname = (
+                    tarfile.SYMTYPE,
+                    content.decode() if isinstance(content, bytes) else content,
+                )
                 archive.addfile(member)
             else:
                 data = content.encode() if isinstance(content, str) else content
@@ -53,7 +64,11 @@ def channel(tmp_path: Path) -> str:
     base = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     home = f"home = {base.parent}\ninclude-system-site-packages = false\nversion = {version}\n"
-    files: dict[str, str | bytes] = {"bin/python": str(base).encode(), f"bin/python{version}": b"python", "pyvenv.cfg": home}
+    files: dict[str, str | bytes] = {
+        "bin/python": str(base).encode(),
+        f"bin/python{version}": b"python",
+        "pyvenv.cfg": home,
+    }
     package(folder, "python", f"{version}.0", files, [])
     for number in ("1.0", "1.1"):
         module = {f"lib/python{version}/site-packages/greeting.py": f"VERSION = {number!r}\n"}
@@ -63,7 +78,9 @@ def channel(tmp_path: Path) -> str:
 
 
 def index(folder: Path) -> None:
-    code = "import asyncio, os, sys; from rattler.index import index_fs; asyncio.run(index_fs(sys.argv[1])); os._exit(0)"
+    code = (
+        "import asyncio, os, sys; from rattler.index import index_fs; asyncio.run(index_fs(sys.argv[1])); os._exit(0)"
+    )
     subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True)
 
 
@@ -71,9 +88,13 @@ def says(python: str, code: str) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_conda_packages_are_solved_from_the_sites_channel_and_pip_installs_on_top(lab: Workspace, settings: Settings, channel: str) -> None:
+def test_conda_packages_are_solved_from_the_sites_channel_and_pip_installs_on_top(
+    lab: Workspace, settings: Settings, channel: str
+) -> None:
     settings.CONDA_CHANNELS = [channel]
-    found = prepared(lab, definition(conda=["python=3.11", "greeting=1.0"], pip=["idna==3.10"], channels=["conda-forge"]))
+    found = prepared(
+        lab, definition(conda=["python=3.11", "greeting=1.0"], pip=["idna==3.10"], channels=["conda-forge"])
+    )
     assert found.state == "ready", found.message
     assert says(found.python, "import greeting, idna, atelier; print(greeting.VERSION, idna.__version__)") == "1.0 3.10"
     log = build_log(found.build_id or 0).data.decode()
@@ -94,7 +115,9 @@ def test_a_channel_that_is_away_is_said(lab: Workspace, settings: Settings, tmp_
     assert found.state == "failed" and "127.0.0.1:1/nowhere" in found.message, found.message
 
 
-def test_a_rebuild_keeps_the_lock_and_says_what_would_change(lab: Workspace, settings: Settings, channel: str, tmp_path: Path) -> None:
+def test_a_rebuild_keeps_the_lock_and_says_what_would_change(
+    lab: Workspace, settings: Settings, channel: str, tmp_path: Path
+) -> None:
     import shutil
 
     from studio.environments.models import Build, Image

@@ -17,7 +17,9 @@ NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,8}([-_.][A-Za-z0-9]{1,5}){0,2}", f
     lambda name: not requirements.OURS.fullmatch(name) and name.lower() != "python"
 )
 VERSIONS = st.from_regex(r"[0-9]{1,2}(\.[0-9]{1,2}){0,2}", fullmatch=True)
-REQUIREMENTS = st.lists(st.tuples(NAMES, VERSIONS), max_size=6, unique_by=lambda one: one[0].lower().replace("_", "-").replace(".", "-"))
+REQUIREMENTS = st.lists(
+    st.tuples(NAMES, VERSIONS), max_size=6, unique_by=lambda one: one[0].lower().replace("_", "-").replace(".", "-")
+)
 
 
 def key(wanted: dict[str, Any], base: str = "sha256:base") -> str:
@@ -25,7 +27,9 @@ def key(wanted: dict[str, Any], base: str = "sha256:base") -> str:
 
 
 @given(packages=REQUIREMENTS, seed=st.integers(), spaces=st.sampled_from(["", " ", "  "]))
-def test_order_case_and_spacing_of_requirements_do_not_matter(packages: list[tuple[str, str]], seed: int, spaces: str) -> None:
+def test_order_case_and_spacing_of_requirements_do_not_matter(
+    packages: list[tuple[str, str]], seed: int, spaces: str
+) -> None:
     plain = [f"{name}=={version}" for name, version in packages]
     other = [f"{name.swapcase().replace('-', '_')}{spaces}=={spaces}{version}  # why" for name, version in packages]
     random.Random(seed).shuffle(other)
@@ -40,7 +44,11 @@ def test_another_version_of_a_package_is_another_image(packages: list[tuple[str,
     assert same == (old == version)
 
 
-@given(name=st.text(max_size=20), version=st.text(max_size=5), variables=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
+@given(
+    name=st.text(max_size=20),
+    version=st.text(max_size=5),
+    variables=st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
+)
 def test_name_version_and_variables_are_not_in_the_key(name: str, version: str, variables: dict[str, str]) -> None:
     wanted = definition(name, pip=["numpy"], version=version, variables=variables)
     assert key(wanted) == key(definition("other", pip=["numpy"]))
@@ -53,7 +61,9 @@ def test_any_text_as_a_requirement_is_read_or_refused_with_a_sentence(text: str)
     except Invalid as error:
         assert error.message.endswith(".")
     else:
-        assert requirements.parse([*parsed.requirements, *parsed.options]) == requirements.PipList(parsed.requirements, parsed.options)
+        assert requirements.parse([*parsed.requirements, *parsed.options]) == requirements.PipList(
+            parsed.requirements, parsed.options
+        )
 
 
 @given(text=st.text(max_size=40))
@@ -78,7 +88,11 @@ def test_conda_and_pip_meet_in_one_key_where_no_channel_is_allowed() -> None:
     by_conda = definition(conda=["scikit-learn=1.7.2=py311_0", "numpy>=2,<3"])
     by_pip = definition(pip=["numpy<3,>=2", "scikit_learn==1.7.2"])
     assert key(by_conda) == key(by_pip)
-    assert spec.read(by_conda).sentences[1].startswith("conda scikit-learn ==1.7.2 py311_0: taken from PyPI as scikit-learn==1.7.2")
+    assert (
+        spec.read(by_conda)
+        .sentences[1]
+        .startswith("conda scikit-learn ==1.7.2 py311_0: taken from PyPI as scikit-learn==1.7.2")
+    )
 
 
 def test_names_of_the_old_sdk_change_nothing() -> None:
@@ -86,7 +100,10 @@ def test_names_of_the_old_sdk_change_nothing() -> None:
 
 
 def test_the_derived_image_is_named_as_on_azure() -> None:
-    assert spec.image_name(key(definition())).startswith("azureml/azureml_") and len(spec.image_name("a" * 64)) == len("azureml/azureml_") + 32
+    assert (
+        spec.image_name(key(definition())).startswith("azureml/azureml_")
+        and len(spec.image_name("a" * 64)) == len("azureml/azureml_") + 32
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,5 +133,7 @@ def test_base_images_of_a_dockerfile_are_found_without_its_own_stages() -> None:
 def test_certificates_are_put_after_each_from_and_not_into_continued_lines() -> None:
     recipe = dockerfile.users_own("FROM a \\\n  AS x\nRUN echo \\\nFROM b\nFROM c", b"pem")
     lines = recipe.dockerfile.splitlines()
-    assert [line for line in lines if line.startswith("COPY atelier-site.pem")] == ["COPY atelier-site.pem /opt/atelier/site.pem"] * 2
+    assert [line for line in lines if line.startswith("COPY atelier-site.pem")] == [
+        "COPY atelier-site.pem /opt/atelier/site.pem"
+    ] * 2
     assert lines.index("RUN echo \\") + 1 == lines.index("FROM b"), "an argument that looks like FROM stays an argument"
