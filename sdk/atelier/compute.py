@@ -89,13 +89,13 @@ class ComputeStatus:
 class ComputeTarget:
     """The compute target `name`: a cluster, an instance or `local`; raises `ComputeTargetError` when there is none."""
 
-    _type: str | None = None
+    _kind = "ComputeTarget"
 
     def __new__(cls, workspace: Workspace, name: str, **kwargs: Any) -> ComputeTarget:
         record = kwargs.get("_record_of_server") or _fetch(workspace, name)
         kind = KINDS.get(record["type"], ComputeTarget)
         if not issubclass(kind, cls):
-            raise ComputeTargetError(f"The compute target {name} is a {record['type']}, not a {cls.__name__}.")
+            raise ComputeTargetError(f"The compute target {name} is of the type {record['type']}, not {cls._kind}.")
         made = object.__new__(kind)
         made._fetched = record
         return made
@@ -280,6 +280,8 @@ class ComputeTarget:
 class Cluster(ComputeTarget):
     """A cluster whose nodes come and go with the work."""
 
+    _kind = CLUSTER
+
     @staticmethod
     def provisioning_configuration(
         vm_size: str = "",
@@ -363,6 +365,8 @@ class Cluster(ComputeTarget):
 class Instance(ComputeTarget):
     """One node that is always on."""
 
+    _kind = INSTANCE
+
     @staticmethod
     def provisioning_configuration(
         vm_size: str = "",
@@ -407,6 +411,8 @@ class Instance(ComputeTarget):
 
 class Local(ComputeTarget):
     """The machine that the server's worker runs on."""
+
+    _kind = LOCAL
 
 
 KINDS: dict[str, type[ComputeTarget]] = {CLUSTER: Cluster, INSTANCE: Instance, LOCAL: Local}

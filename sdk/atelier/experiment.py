@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from atelier import submission
 from atelier.client import Client, segment
-from atelier.errors import UserError
+from atelier.errors import NotFoundError, UserError
 from atelier.run import opened
 from atelier.run.record import filters
 from atelier.run.run import Run
@@ -156,8 +156,13 @@ class Experiment:
             **filters(tags, properties),
         }
         address = f"/workspaces/{segment(self.workspace.name)}/runs"
-        for record in self._client.pages(address, params):
-            yield Run(self, record["id"], _record_of_server=record)
+        try:
+            for record in self._client.pages(address, params):
+                yield Run(self, record["id"], _record_of_server=record)
+        except NotFoundError:
+            if self._record is not None:
+                raise
+            return  # an experiment comes to be with its first run
 
     @staticmethod
     def list(
@@ -171,7 +176,8 @@ class Experiment:
             raise UserError(f"view_type is ActiveOnly, ArchivedOnly or All, not {view_type!r}.")
         address = f"/workspaces/{segment(workspace.name)}/experiments"
         found = []
-        for record in workspace.client.pages(address, {"name": experiment_name}):
+        params = {"name": experiment_name, "archived": view_type != "ActiveOnly" or None}
+        for record in workspace.client.pages(address, params):
             archived = record.get("archived_at") is not None
             wanted = view_type == "All" or archived == (view_type == "ArchivedOnly")
             held = record.get("tags") or {}

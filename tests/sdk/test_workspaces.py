@@ -177,7 +177,7 @@ def test_a_cluster_is_created_changed_and_deleted(ws: Workspace, capsys: pytest.
     cluster.update(max_nodes=3, idle_seconds_before_scaledown=60)
     assert cluster.scale_settings.maximum_node_count == 3
     assert "sdk-cluster" in ws.compute_targets and cluster.list_nodes() == []
-    with pytest.raises(ComputeTargetException, match="not a Instance|is a AmlCompute"):
+    with pytest.raises(ComputeTargetException, match="of the type AmlCompute, not ComputeInstance"):
         ComputeInstance(ws, "sdk-cluster")
     with pytest.raises(ComputeTargetException, match="min"):
         cluster.update(min_nodes=9)

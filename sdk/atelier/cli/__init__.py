@@ -18,6 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cut = words.index("--") if "--" in words else len(words)
     arguments = parser.parse_args(words[:cut])
     arguments.arguments = words[cut + 1 :]  # argparse would take options of ours out of them
+    arguments.json = getattr(arguments, "json", False)
     run = getattr(arguments, "run", None)
     if run is None:
         (getattr(arguments, "parser", None) or parser).print_help()

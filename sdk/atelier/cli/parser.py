@@ -41,7 +41,6 @@ def build() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="atelier", description=DESCRIPTION, formatter_class=raw, parents=[common])
     parser.add_argument("--version", action="version", version=f"atelier {VERSION}")
-    parser.set_defaults(json=False, arguments=[])
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _account(commands, common)
     _submit(commands, [common, placed], raw)
