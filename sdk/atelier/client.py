@@ -156,8 +156,10 @@ class Client:
                 again = repeatable or not failure.sent
             else:
                 self._answered = True
-                if answer.status < 400:
+                if answer.status < 300:
                     return answer
+                if answer.status < 400:
+                    raise self._elsewhere(answer)
                 raised = from_answer(answer.status, _decoded(answer), f"{method} {url}")
                 if answer.status not in AGAIN or not isinstance(raised, UnavailableError):
                     raise raised
@@ -173,6 +175,14 @@ class Client:
         if patience is not None:
             return patience
         return self.patience if self._answered else min(self.patience, self.first_patience)
+
+    def _elsewhere(self, answer: Response) -> UnavailableError:
+        place = answer.headers.get("location", "another address")
+        answer.close()
+        return UnavailableError(
+            f"The server at {self.url} sends requests on to {place}; a token is not sent along. Use that address as "
+            "ATELIER_URL, or with `atelier login --url`."
+        )
 
     def _unreachable(self, failure: TransportError) -> UnreachableError:
         return UnreachableError(

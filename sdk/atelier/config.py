@@ -87,7 +87,7 @@ def in_a_job() -> bool:
 
 def personal_token(url: str) -> str:
     """The user's token for `url`; raises `ConfigurationError` when there is none."""
-    token = os.environ.get("ATELIER_TOKEN")
+    token = (os.environ.get("ATELIER_TOKEN") or "").strip()
     if not token:
         token = saved()["servers"].get(url, {}).get("token")
     if not token:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from atelier import artifacts, config, git, snapshots
-from atelier.errors import NotFoundError, UnsupportedError, UserError
+from atelier.errors import NotFoundError, ServiceError, UnsupportedError, UserError
 from atelier.run import opened
 from atelier.run.files import RunFiles
 from atelier.run.metric_log import MetricLogging
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from atelier.model import Model
     from atelier.run.offline import OfflineRun
     from atelier.workspace import Workspace
+
+#: Seconds that ending a run waits for a server that is away.
+TO_FINISH = 60.0
 
 
 class Run(MetricLogging, RunFiles):
@@ -183,7 +186,12 @@ class Run(MetricLogging, RunFiles):
     def _finish(self, status: str, error: dict[str, Any] | None, *, set_status: bool) -> None:
         if self._outputs and Path(self._outputs).is_dir():
             self.upload_folder("outputs", self._outputs)
-        self.flush()
+        try:
+            self.flush(TO_FINISH)
+        except ServiceError:
+            if not self._in_context:
+                raise
+            # in a job the agent delivers the spool when the script has ended
         opened.forget(self)
         if self._sender is not None and not self._in_context:
             self._sender.close()

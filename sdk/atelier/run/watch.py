@@ -92,13 +92,12 @@ class LogStream:
             answer = self._run._client.open("GET", address, params={"offset": offset, "limit": PIECE})
         except NotFoundError:
             return False  # it has just become an artifact; the next look finds it there
-        data = answer.read()
-        if not data:
+        whole = _whole_characters(answer.read())
+        if not whole:
             return False
         if heading and self._current != name:
             self._out.write(f"\nStreaming {name}\n{'=' * (len(name) + 10)}\n\n")
             self._current = name
-        whole = _whole_characters(data)
         self._out.write(whole.decode(errors="replace"))
         self._out.flush()
         self._shown[name] = offset + len(whole)
@@ -109,9 +108,9 @@ def _whole_characters(data: bytes) -> bytes:
     """`data` without the beginning of a UTF-8 character whose rest is still to come."""
     for back in range(1, min(4, len(data)) + 1):
         byte = data[-back]
-        if byte & 0xC0 == 0xC0:
+        if 0xC2 <= byte <= 0xF4:
             needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return data[:-back] if back < needed and len(data) > back else data
+            return data[:-back] if back < needed else data
         if byte & 0xC0 != 0x80:
             break
     return data
