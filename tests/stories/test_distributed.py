@@ -24,6 +24,11 @@ def test_ranks_of_every_kind_on_this_machine(stack: Stack, tmp_path: Path):
     run(stack, tmp_path, "ranks.py", "local")
 
 
+@pytest.mark.xdist_group("stack")
+def test_a_cluster_deleted_in_use_and_runs_that_cannot_be_placed_say_so(stack: Stack, tmp_path: Path):
+    run(stack, tmp_path, "compute_faults.py")
+
+
 @pytest.mark.docker
 @pytest.mark.xdist_group("stack")
 def test_ranks_of_every_kind_in_containers_of_a_cluster_that_grows_and_shrinks(stack: Stack, tmp_path: Path):
