@@ -248,6 +248,8 @@ GLOBAL_REGISTRY = env("ATELIER_GLOBAL_REGISTRY")
 CONDA_CHANNELS = words("ATELIER_CONDA_CHANNELS")
 # The Python of user-managed environments in processes.
 SYSTEM_PYTHON = env("ATELIER_SYSTEM_PYTHON", sys.executable)
+# The name that builds know this worker's host by, where it can't be told from the engine's address.
+BUILD_ADDRESS = env("ATELIER_BUILD_ADDRESS")
 # How many environments one worker builds at a time.
 BUILDS_AT_ONCE = int(env("ATELIER_BUILDS_AT_ONCE", "2"))
 # The network of builds; "host" reaches what this machine reaches.

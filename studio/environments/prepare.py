@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from studio.containers.client import engine_url
-from studio.environments import credentials, queue, sdk_wheel, spec
+from studio.environments import credentials, queue, register, sdk_wheel, spec
 from studio.environments.building import image, venv
 from studio.environments.models import ACTIVE, Build, Image, State, Use
 from studio.environments.spec import Spec
@@ -82,7 +83,13 @@ def _process(workspace: Workspace, definition: Mapping[str, Any], wanted: Spec, 
             f"The environment names {what}, and this compute runs jobs as processes; submit to a compute with Docker."
         )
     if wanted.user_managed:
-        python = settings.SYSTEM_PYTHON if wanted.interpreter == "python" else wanted.interpreter
+        python = settings.SYSTEM_PYTHON if wanted.interpreter == "python" else shutil.which(wanted.interpreter)
+        if not python:
+            raise Invalid(
+                f"There is no {wanted.interpreter} on the host that runs the jobs; set interpreter_path to a Python "
+                "there, or leave it out for the server's own.",
+                "environment.python.interpreterPath",
+            )
         _note(workspace, definition, "", "process", for_run, waiting=False)
         return Prepared(
             "ready", python=python, variables={"PYTHONPATH": str(sdk_wheel.unpacked())}, message=f"Uses {python}."
@@ -189,6 +196,7 @@ def _note(
     if image is not None:
         changes |= {"image": image}
         Image.objects.filter(pk=image.pk).update(used_at=timezone.now())
+        register.remember(workspace, changes["environment"], changes["version"], image)
     if build is not None:
         changes |= {"build": build}
     use, made = Use.objects.update_or_create(run_id=run_id, defaults=changes)

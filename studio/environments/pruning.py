@@ -28,6 +28,26 @@ class Outcome:
     kept: list[str]
 
 
+def missing(found: Iterable[Image]) -> set[int]:
+    """Which of these records' images are not there any more; an engine that is away is not asked twice."""
+    there: dict[str, set[str] | None] = {}
+    gone = set()
+    for one in found:
+        if one.backend == "process":
+            if not Path(one.name).is_dir():
+                gone.add(one.pk)
+            continue
+        if one.engine not in there:
+            try:
+                there[one.engine] = image.there(one.engine or None)
+            except StudioError:
+                there[one.engine] = None
+        tags = there[one.engine]
+        if tags is not None and one.name not in tags:
+            gone.add(one.pk)
+    return gone
+
+
 def days_of(text: str) -> int:
     """The days without use after which an image may go. Raises Invalid."""
     if not text.isdigit() or not 0 <= int(text) <= 3650:

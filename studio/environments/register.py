@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from studio.environments import credentials, curated, spec
-from studio.environments.models import Environment, EnvironmentVersion
+from studio.environments.models import Environment, EnvironmentVersion, Image, Use
 from studio.errors import Invalid, NotFound
 from studio.workspace.models import Workspace
 
@@ -102,7 +102,7 @@ def get(workspace: Workspace, name: str, version: str | int | None = None) -> Re
 def versions(workspace: Workspace, name: str) -> list[Record]:
     """All versions of a name, newest first. Raises NotFound."""
     if ours := curated.named(name):
-        return [_curated(one) for one in reversed(ours)]
+        return [_curated(one, workspace) for one in reversed(ours)]
     rows = EnvironmentVersion.objects.filter(environment__workspace=workspace, environment__name=name).select_related(
         "environment"
     )
@@ -120,7 +120,30 @@ def listed(workspace: Workspace) -> list[Record]:
         .order_by("environment__name", "version")
     )
     own = {row.environment.name: row for row in rows}
-    return [_record(row) for row in own.values()] + [_curated(one) for one in curated.latest()]
+    return [_record(row) for row in own.values()] + [_curated(one, workspace) for one in curated.latest()]
+
+
+def remember(workspace: Workspace | None, name: str, version: str, image: Image) -> None:
+    """Keeps the digest and the lock of the image with the registered version that it was built for or found for."""
+    if not version.isdigit() or len(version) > 9:
+        return
+    row = EnvironmentVersion.objects.filter(
+        environment__workspace=workspace, environment__name=name, version=int(version)
+    ).first()
+    kept = _kept(image)
+    if row is not None and row.built.get(image.backend) != kept:
+        row.built = {**row.built, image.backend: kept}
+        row.save(update_fields=["built"])
+
+
+def _kept(image: Image) -> dict[str, Any]:
+    return {
+        "key": image.key,
+        "digest": image.digest,
+        "lock": image.lock_id,
+        "base": image.base_digest,
+        "build": image.build_id,
+    }
 
 
 def _record(row: EnvironmentVersion) -> Record:
@@ -134,5 +157,10 @@ def _record(row: EnvironmentVersion) -> Record:
     )
 
 
-def _curated(one: curated.Curated) -> Record:
-    return Record(one.name, str(one.version), one.definition, is_curated=True, description=one.description)
+def _curated(one: curated.Curated, workspace: Workspace) -> Record:
+    """A curated version belongs to no workspace; what was built from it is what this one's runs used."""
+    uses = Use.objects.filter(
+        workspace=workspace, environment=one.name, version=str(one.version), image__isnull=False
+    ).select_related("image")
+    built = {use.backend: _kept(use.image) for use in uses.order_by("asked_at") if use.image}
+    return Record(one.name, str(one.version), one.definition, is_curated=True, description=one.description, built=built)

@@ -220,6 +220,7 @@ def images(request: HttpRequest, ws: str) -> HttpResponse:
     """Images and virtual environments with their size and last use; the preview of a prune."""
     workspace = workspace_for(signed_in(request), ws)
     found = list(queries.images(workspace))
+    gone = pruning.missing(found)
     days, preview, error = pruning.DEFAULT_DAYS, None, None
     if "days" in request.GET:
         try:
@@ -231,7 +232,8 @@ def images(request: HttpRequest, ws: str) -> HttpResponse:
         "workspace": workspace,
         "tabs": _tabs(workspace, "environment-images"),
         "images": [(one, spec.image_name(one.key)) for one in found],
-        "total": sum(one.size for one in found),
+        "missing": gone,
+        "total": sum(one.size for one in found if one.pk not in gone),
         "days": days,
         "preview": preview,
         "preview_total": sum(one.size for one in preview or []),

@@ -313,6 +313,20 @@ def _words(error: StudioError) -> str:
     return error.message.strip().rstrip(".")
 
 
+STAGES = ("atelier/ground:", "atelier/python:", "atelier/conda:")
+
+
+def there(engine: str | None = None) -> set[str]:
+    """The tags of environments that an engine holds now."""
+    return {tag for image in images.list_images({KEY_LABEL: None}, engine=engine) for tag in image.tags}
+
+
 def remove(name: str, *, engine: str | None = None) -> bool:
-    """Removes an image; Conflict while a container uses it."""
-    return images.remove(name, engine=engine)
+    """Removes an image; Conflict while a container uses it. With the last one go the stages that they shared."""
+    gone = images.remove(name, engine=engine)
+    if not there(engine):
+        for image in images.list_images(engine=engine):
+            for tag in image.tags:
+                if tag.startswith(STAGES):
+                    images.remove(tag, engine=engine)
+    return gone

@@ -28,15 +28,26 @@ LOOK_SECONDS = 0.2
 
 def addresses(engine: str | None) -> tuple[str, str]:
     """(address to listen on, the name that the engine's containers know this host by) for the door to packages."""
-    parts = urlsplit(engine_url(engine))
-    if parts.scheme == "unix":
-        return (
-            ("127.0.0.1", "127.0.0.1")
-            if settings.BUILD_NETWORK == "host"
-            else ("0.0.0.0", _own_address("192.0.2.1", 9))
-        )
-    host = urlsplit(settings.SERVER_URL_FOR_CONTAINERS).hostname
-    return "0.0.0.0", host or _own_address(parts.hostname or "127.0.0.1", parts.port or 2375)
+    if settings.BUILD_ADDRESS:
+        return "0.0.0.0", settings.BUILD_ADDRESS
+    parts, known_as = urlsplit(engine_url(engine)), urlsplit(settings.SERVER_URL_FOR_CONTAINERS).hostname
+    if known_as and _is_ours(known_as):
+        return "0.0.0.0", known_as
+    here = parts.scheme == "unix" and not Path("/.dockerenv").exists()
+    if here and settings.BUILD_NETWORK == "host":
+        return "127.0.0.1", "127.0.0.1"
+    # The way to the engine's host, or out of this one: the address that others see us come from.
+    return "0.0.0.0", _own_address(parts.hostname or "192.0.2.1", parts.port or 9)
+
+
+def _is_ours(host: str) -> bool:
+    """Whether a name leads to this host itself: only an address of ours can be bound."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _own_address(host: str, port: int) -> str:

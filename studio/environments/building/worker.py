@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
-from studio.environments import credentials, spec
+from studio.environments import credentials, register, spec
 from studio.environments.building import image, venv
 from studio.environments.building.faults import BuildError, Cancelled
 from studio.environments.building.job import Job
 from studio.environments.building.made import Made
 from studio.environments.logs import Writer
-from studio.environments.models import ACTIVE, Build, EnvironmentVersion, Image, State, Use
+from studio.environments.models import ACTIVE, Build, Image, State, Use
 from studio.environments.packages.sources import of_site
 from studio.errors import StudioError, Unavailable
 
@@ -150,29 +150,9 @@ def _succeed(build: Build, log: Writer, made: Made) -> None:
         },
     )
     Use.objects.filter(build=build).update(image=record)
-    _remember(build, made)
+    register.remember(build.workspace, build.environment, build.version, record)
     log.say(f"Ready: {spec.image_name(build.key)} ({made.size / 1e6:,.0f} MB, {made.source}).")
     _end(build, log, State.SUCCEEDED, "", source=made.source, image=made.name)
-
-
-def _remember(build: Build, made: Made) -> None:
-    """Keeps the digest and the lock with the registered version that was built, if it was one."""
-    if not build.version.isdigit():
-        return
-    found = EnvironmentVersion.objects.filter(
-        environment__workspace=build.workspace, environment__name=build.environment, version=int(build.version)
-    ).first()
-    if found is None:
-        return
-    kept = {
-        "key": build.key,
-        "digest": made.digest,
-        "lock": made.lock.pk if made.lock else None,
-        "base": made.base_digest,
-        "build": build.pk,
-    }
-    found.built = {**found.built, build.backend: kept}
-    found.save(update_fields=["built"])
 
 
 def _fail(build: Build, log: Writer, message: str, *, again: bool) -> None:
