@@ -36,5 +36,5 @@ class PackageFinder(BaseFinder):
         """Every file with a storage that knows it under its static path."""
         for path, (package, inside) in FILES.items():
             storage = FileSystemStorage(location=str((_folder(package) / inside).parent))
-            storage.prefix = Path(path).parent.as_posix()  # type: ignore[attr-defined] - as Django's own finders do
+            storage.prefix = Path(path).parent.as_posix()  # type: ignore[attr-defined]  # as Django's own finders do
             yield Path(path).name, storage

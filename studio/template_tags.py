@@ -252,7 +252,7 @@ def _query(context: template.Context) -> QueryDict:
 def here_also(context: template.Context, key: str, value: str) -> str:
     """The query string with one more value of a repeated parameter; the columns on screen stay."""
     query = _query(context)
-    for shown in () if key in query else context.get("columns", ()):
+    for shown in () if key in query else context.get("columns") or ():
         query.appendlist(key, shown)
     query.appendlist(key, value)
     return "?" + query.urlencode()
@@ -262,7 +262,7 @@ def here_also(context: template.Context, key: str, value: str) -> str:
 def here_without(context: template.Context, key: str, value: str) -> str:
     """The query string without one value of a repeated parameter."""
     query = _query(context)
-    values = query.getlist(key) or list(context.get("columns", ()))
+    values = query.getlist(key) or list(context.get("columns") or ())
     query.setlist(key, [shown for shown in values if shown != value])
     query["columns"] = "1"
     return "?" + query.urlencode()

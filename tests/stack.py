@@ -169,7 +169,7 @@ def _database(name: str) -> tuple[str, Callable[[], None]]:
 
     def execute(statement: str) -> None:
         with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload] - the name is ours
+            connection.execute(statement)  # type: ignore[call-overload]  # the name is ours
 
     execute(f"CREATE DATABASE {name}")
     url = urlunsplit(urlsplit(server)._replace(path=f"/{name}"))

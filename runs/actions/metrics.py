@@ -130,11 +130,12 @@ def _take(found: dict[str, Metric], entry: dict[str, Any]) -> int:
         raise Invalid(
             f"{str(kind)[:40]!r} is no kind of metric; there are {', '.join(sorted(ONE_COLUMN | COLUMNS))}.", "kind"
         )
-    columns = entry.get("columns")
+    columns: Any = entry.get("columns")
     rows = _check_columns(name, kind, columns)
     metric = found.setdefault(name, Metric(name, kind))
     _same_kind(name, metric.kind, kind)
-    times, steps = entry.get("times"), entry.get("steps")
+    times: Any = entry.get("times")
+    steps: Any = entry.get("steps")
     for column, values in columns.items():
         chunk = metricstore.pack(values, steps, times)
         if chunk.encoding == "js":

@@ -103,7 +103,7 @@ def serve_zip(files: Iterable[tuple[str, int, Iterable[bytes]]], name: str) -> H
 
     def pieces() -> Iterator[bytes]:
         sink = _Sink()
-        with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
+        with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
             for path, size, content in files:
                 entry = zipfile.ZipInfo(path, date_time=(1980, 1, 1, 0, 0, 0))
                 entry.external_attr = 0o100644 << 16

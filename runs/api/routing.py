@@ -35,7 +35,7 @@ class Call:
 
     request: HttpRequest
     principal: Principal
-    run: RunKey = None  # type: ignore[assignment] - set for routes of scope "run"
+    run: RunKey = None  # type: ignore[assignment]  # set for routes of scope "run"
     workspace: str = ""
     workspace_id: int = 0
 

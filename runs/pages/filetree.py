@@ -37,8 +37,8 @@ def tree_of(files: Sequence[tuple[str, int]], chosen: str = "") -> Folder:
     for path, size in sorted(files):
         *folders, name = path.split("/")
         at = root
-        for folder in folders:
-            at = at.folders.setdefault(folder, Folder(folder, f"{at.path}{folder}/"))
+        for part in folders:
+            at = at.folders.setdefault(part, Folder(part, f"{at.path}{part}/"))
             at.open = at.open or chosen.startswith(at.path)
         at.files.append((name, path, size))
     for folder in root.folders.values():

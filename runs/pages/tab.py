@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 
 from runs.models import Run
 
@@ -38,6 +39,6 @@ class Tab:
     template: str
     context: Callable[[HttpRequest, Run], Context]
     parts: Mapping[str, Part] = field(default_factory=dict)
-    data: Mapping[str, Callable[[HttpRequest, Run], HttpResponse]] = field(default_factory=dict)
-    posts: Mapping[str, Callable[[HttpRequest, Run], HttpResponse]] = field(default_factory=dict)
+    data: Mapping[str, Callable[[HttpRequest, Run], HttpResponseBase]] = field(default_factory=dict)
+    posts: Mapping[str, Callable[[HttpRequest, Run], HttpResponseBase]] = field(default_factory=dict)
     scripts: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ class Series(NamedTuple):
     column: str
     kind: str
     type: str
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's own count() is of no use here
     last: float | None
     last_text: str
     min: float | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -47,7 +48,7 @@ def experiments(
     ``after`` is a page's ``next``: the newest-run time and the id of the last row shown.
     """
     newest = Run.objects.filter(experiment=OuterRef("pk")).order_by("-created_at", "-id")
-    rows = (
+    rows: QuerySet[Any] = (
         Experiment.objects.filter(workspace=workspace, archived_at__isnull=not archived)
         .annotate(newest_at=Coalesce(Subquery(newest.values("created_at")[:1]), F("created_at")))
         .annotate(newest_state=Subquery(newest.values("state")[:1]))

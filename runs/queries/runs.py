@@ -347,7 +347,8 @@ def _with_number(
 ) -> tuple[list[tuple[Any, ...]], str | None]:
     sign, way = ("<", "DESC") if order.startswith("-") else (">", "ASC")
     if filters.experiment_id is not None:
-        of_series, values = "m.experiment_id = %s", [filters.experiment_id]
+        of_series = "m.experiment_id = %s"
+        values: list[Any] = [filters.experiment_id]
     else:
         of_series = "m.experiment_id IN (SELECT x.id FROM runs_experiment x WHERE x.workspace_id = %s)"
         values = [filters.workspace_id]

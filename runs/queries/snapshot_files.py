@@ -86,4 +86,4 @@ def unified_diff(this: Snapshot, other: Snapshot, path: str) -> str | None:
         if len(lines) > DIFFED_LINES:
             return None
         sides.append([line if line.endswith("\n") else line + "\n" for line in lines])
-    return "".join(difflib.unified_diff(*sides, fromfile=f"other/{path}", tofile=f"this/{path}", n=4))
+    return "".join(difflib.unified_diff(sides[0], sides[1], fromfile=f"other/{path}", tofile=f"this/{path}", n=4))

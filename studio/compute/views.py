@@ -35,7 +35,7 @@ def computes(request: HttpRequest, ws: str) -> HttpResponse:
 
 
 def _may(workspace: Workspace, role: Role) -> bool:
-    return bool(workspace.role >= role)  # type: ignore[attr-defined] - set by workspace_for
+    return bool((workspace.role or 0) >= role)  # type: ignore[attr-defined]  # set by workspace_for
 
 
 @require_http_methods(["GET", "POST"])
@@ -46,7 +46,7 @@ def new_compute(request: HttpRequest, ws: str) -> HttpResponse:
     values: dict[str, Any] = {"type": "AmlCompute", "vm_size": "STANDARD_D2_V2", "min_nodes": "0", "max_nodes": "2"}
     error = None
     if request.method == "POST":
-        values = {key: value.strip() for key, value in request.POST.items() if key != "csrfmiddlewaretoken"}
+        values = {key: str(value).strip() for key, value in request.POST.items() if key != "csrfmiddlewaretoken"}
         try:
             made = targets.create(workspace, user.get_username(), **{k: v or None for k, v in values.items()})
         except StudioError as refused:

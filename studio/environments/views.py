@@ -35,7 +35,7 @@ def _tabs(workspace: Workspace, current: str) -> list[dict[str, Any]]:
 
 
 def _may(workspace: Workspace, role: Role) -> bool:
-    return bool(workspace.role >= role)  # type: ignore[attr-defined]  # set by workspace_for
+    return bool((workspace.role or 0) >= role)  # type: ignore[attr-defined]  # set by workspace_for
 
 
 @require_GET

@@ -54,7 +54,7 @@ def workspace_for(user: User | AnonymousUser | Principal, name: str, need: Role 
     if isinstance(user, Principal) and role is not None:
         user.check(role, need)
     check(role, need, f"workspace {name!r}")
-    workspace.role = role  # type: ignore[attr-defined] - pages show or hide what the person can't do
+    workspace.role = role  # type: ignore[attr-defined]  # pages show or hide what the person can't do
     return workspace
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
@@ -9,6 +11,9 @@ from studio.errors import Conflict, Invalid, NotFound
 from studio.workspace import principals
 from studio.workspace.models import Membership, Role, Workspace
 from studio.workspace.models.workspace import check_name
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 def role(text: str) -> Role:
@@ -22,7 +27,7 @@ def role(text: str) -> Role:
 @transaction.atomic
 def create_workspace(
     name: str,
-    owner: object,
+    owner: User,
     *,
     subscription_id: str = "",
     resource_group: str = "",

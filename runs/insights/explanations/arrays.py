@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 
@@ -35,14 +35,14 @@ def read_array(file: IO[bytes], size: int, name: str) -> np.ndarray:
     start = file.tell()
     if len(shape) > 3 or count * dtype.itemsize != size - start:
         raise Invalid(f"{name} says it has the shape {shape}, which is not what follows.", field=name)
-    order = "F" if fortran else "C"
+    order: Literal["F", "C"] = "F" if fortran else "C"
     try:
         file.fileno()
     except (OSError, AttributeError, io.UnsupportedOperation):
         return np.frombuffer(file.read(), dtype=dtype).reshape(shape, order=order)
     if not count:
         return np.zeros(shape, dtype=dtype)
-    return np.memmap(file, dtype=dtype, mode="r", offset=start, shape=shape, order=order)
+    return np.memmap(file, dtype=dtype, mode="r", offset=start, shape=shape, order=order)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,11 @@ def _plain_array(value: dict[str, Any]) -> Any:
             if dtype.kind not in KINDS:
                 return None
             array = np.frombuffer(base64.b64decode(value["data"], validate=True), dtype=dtype).reshape(shape)
-            return np.where(np.isfinite(array), array, None).tolist() if dtype.kind == "f" else array.tolist()
+            return (
+                np.where(np.isfinite(array), array.astype(object), np.array(None, dtype=object)).tolist()
+                if dtype.kind == "f"
+                else array.tolist()
+            )
         items = np.empty(len(value["items"]), dtype=object)
         items[:] = [plain(v) for v in value["items"]]
         return items.reshape(shape).tolist()

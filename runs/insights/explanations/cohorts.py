@@ -101,7 +101,7 @@ def _equal(values: NDArray[Any], text: str) -> NDArray[np.bool_]:
         return np.zeros(len(values), dtype=bool)
 
 
-CLASSIFICATION = (
+CLASSIFICATION: tuple[tuple[str, str], ...] = (
     ("accuracy_score", "Accuracy"),
     ("precision_score", "Precision"),
     ("recall_score", "Recall"),
@@ -109,7 +109,7 @@ CLASSIFICATION = (
     ("miss_rate", "False negative rate"),
     ("selection_rate", "Selection rate"),
 )
-REGRESSION = (
+REGRESSION: tuple[tuple[str, str], ...] = (
     ("mean_absolute_error", "Mean absolute error"),
     ("root_mean_squared_error", "Root mean squared error"),
     ("r2_score", "R²"),

@@ -60,7 +60,7 @@ def boxes(view: View, features: Ints, rows: NDArray[np.bool_] | None = None, out
     if not len(values):
         return []
     points = np.percentile(values, (0, 25, 50, 75, 100), axis=0)
-    return [Box(int(f), *(float(p[i]) for p in points), float(values[:, i].mean())) for i, f in enumerate(features)]
+    return [Box(int(f), *map(float, points[:, i]), mean=float(values[:, i].mean())) for i, f in enumerate(features)]  # type: ignore[misc]  # five quantiles, in the order of the fields
 
 
 @dataclass(frozen=True)

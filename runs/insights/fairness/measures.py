@@ -212,7 +212,7 @@ def binary_measures(counts: Floats, span: float = 1.0) -> tuple[dict[str, Floats
 
 
 def _sums(groups: Ints, n_groups: int, values: Floats) -> Floats:
-    return np.bincount(groups, weights=values, minlength=n_groups)
+    return np.bincount(groups, weights=values, minlength=n_groups).astype(np.float64, copy=False)
 
 
 def regression_measures(

@@ -61,7 +61,7 @@ def _metric_condition(name: str, query: QueryDict) -> tuple[str, list[Any]]:
     if not query.get("value", "").strip():
         return f"{exists})", [name]
     try:
-        value = float(query["value"])
+        value = float(query.get("value", ""))
     except ValueError:
         raise Invalid(f"{query['value'][:40]!r} is no number to compare the metric {name!r} with.", "value") from None
     return f"{exists} AND f.last {operator} %s)", [name, value]

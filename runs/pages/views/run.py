@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -93,7 +94,7 @@ def run_page(request: HttpRequest, ws: str, run_id: str, tab: str = "details") -
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def tab_data(request: HttpRequest, ws: str, run_id: str, tab: str, name: str) -> HttpResponse:
+def tab_data(request: HttpRequest, ws: str, run_id: str, tab: str, name: str) -> HttpResponseBase:
     """The other answers of a tab: figure JSON, CSV, a file; and what its forms do."""
     posted = request.method == "POST"
     known = TABS.get(tab)

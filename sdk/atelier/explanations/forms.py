@@ -57,7 +57,7 @@ def _of_community(explanation: Any) -> Form:
         properties[name] = _plain_list(getattr(explanation, name, None))
     for name in ("eval_data", "init_data"):
         properties[name] = _data(getattr(explanation, name, None))
-    meta = {name: str(getattr(explanation, name, "") or "") for name in META}
+    meta: dict[str, Any] = {name: str(getattr(explanation, name, "") or "") for name in META}
     meta |= {name: bool(getattr(explanation, name, False)) for name in ("is_raw", "is_engineered")}
     meta["id"] = str(getattr(explanation, "id", "") or "")
     return Form("interpret-community", {k: v for k, v in properties.items() if v is not None}, meta)

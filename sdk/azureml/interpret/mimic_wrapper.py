@@ -25,10 +25,10 @@ class MimicWrapper:
         feature_maps: list[Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        from azureml.interpret import MimicExplainer
+        from azureml.interpret import MimicExplainer  # resolved on use, so mypy sees no class
 
         self.workspace, self.run, self.feature_maps = workspace, run, feature_maps
-        self.explainer = MimicExplainer(
+        self.explainer = MimicExplainer(  # type: ignore[misc]
             automl_model,
             init_dataset,
             explainable_model,

@@ -34,6 +34,9 @@ class Workspace(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Not a column: the role of who asked, set by studio.workspace.access for pages that show or hide what it allows.
+    role: int | None = None
+
     class Meta:
         constraints = [models.CheckConstraint(condition=~models.Q(name=""), name="a workspace has a name")]
 

@@ -24,8 +24,9 @@ def _environment(definition: dict[str, Any]) -> dict[str, Any] | None:
     environment = definition.get("environment")
     if not isinstance(environment, dict):
         return None
-    python = environment.get("python") if isinstance(environment.get("python"), dict) else {}
-    docker = environment.get("docker") if isinstance(environment.get("docker"), dict) else {}
+    python, docker = (
+        section if isinstance(section := environment.get(key), dict) else {} for key in ("python", "docker")
+    )
     return {
         "name": environment.get("name") or "",
         "version": environment.get("version") or "",

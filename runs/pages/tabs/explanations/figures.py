@@ -84,7 +84,9 @@ def _explorer(choice: Choice, request: HttpRequest) -> charts.Figure:
     picked = [choice.position(p) for p in choice.points]
     rows = np.union1d(rows, np.array(picked, dtype=rows.dtype)) if picked else rows
     y_title, y = view.column(choice.y, choice.output)
-    colour_title, colour = view.column(choice.colour, choice.output) if choice.colour else ("", None)
+    colour_title, colour = "", None  # type: ignore[assignment]
+    if choice.colour:
+        colour_title, colour = view.column(choice.colour, choice.output)
     if colour is not None and colour.dtype.kind in "biuf" and len(np.unique(colour[rows])) <= 4:
         colour = np.array([f"{colour_title} {v:g}" for v in colour], dtype=object)
     return drawn.scatter(

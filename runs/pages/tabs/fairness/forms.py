@@ -49,7 +49,7 @@ def upload(request: HttpRequest, run: Run) -> HttpResponse:
 def mitigate(request: HttpRequest, run: Run) -> HttpResponse:
     """Start child runs with what the form says."""
     post = request.POST
-    body = {
+    body: dict[str, object] = {
         k: post.get(k, "")
         for k in (
             "data",

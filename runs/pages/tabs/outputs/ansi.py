@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.utils.html import escape
 
@@ -47,7 +48,7 @@ class Style:
         return style
 
 
-_SWITCHES = {
+_SWITCHES: dict[int, dict[str, Any]] = {
     1: {"bold": True},
     2: {"faint": True},
     3: {"italic": True},
@@ -67,7 +68,11 @@ def _apply(style: Style, code: int) -> Style:
         return replace(style, **_SWITCHES[code])
     for first, key in ((30, "fore"), (90, "fore"), (40, "back"), (100, "back")):
         if first <= code <= first + 7:
-            return replace(style, **{key: _NAMES[code - first]})
+            return (
+                replace(style, fore=_NAMES[code - first])
+                if key == "fore"
+                else replace(style, back=_NAMES[code - first])
+            )
     return style
 
 

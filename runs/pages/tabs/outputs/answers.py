@@ -67,7 +67,7 @@ def file_response(request: HttpRequest, file: RunFile, *, download: bool) -> Str
     response["Accept-Ranges"] = "bytes"
     if status == 206:
         response["Content-Range"] = f"bytes {start}-{end - 1}/{file.size}"
-    response["Content-Disposition"] = content_disposition_header(download or kind is None, name)
+    response["Content-Disposition"] = content_disposition_header(download or kind is None, name) or "inline"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-cache"
     response["Content-Security-Policy"] = SANDBOX

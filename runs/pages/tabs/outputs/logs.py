@@ -142,7 +142,8 @@ def around(file: RunFile, needle: str, *, final: bool) -> Window:
 
 def search(file: RunFile, wanted: str) -> tuple[list[dict[str, Any]], bool]:
     """([{number, text}] of lines that hold ``wanted``, upper or lower case, whether there are more)."""
-    sought, found, number, kept = wanted.lower(), [], 0, b""
+    found: list[dict[str, Any]] = []
+    sought, number, kept = wanted.lower(), 0, b""
     for piece in file.pieces():
         *lines, kept = (kept + piece).split(b"\n")
         for line in lines:
