@@ -7,11 +7,12 @@ import datetime as dt
 from django.conf import settings
 from django.utils import timezone
 
+from runs.actions import logs
 from runs.execution import gang
 from runs.execution.backends import BACKENDS
 from runs.execution.executor import Executor, Job, Look
 from runs.execution.gang_verdict import RankEnded
-from runs.execution.logs import append_output, close_logs
+from runs.execution.logs import append_output
 from runs.execution.next import BEAT, NOW, Next, soon
 from runs.execution.verdict import AGENT_NOT_STARTED, COMPUTE_DELETED, TIME_LIMIT, Asked, Ended, Verdict, verdict
 from runs.kinds.script import spec as script_spec
@@ -37,7 +38,7 @@ def end_unstarted(run: Run, state: State, *, code: str = "", message: str = "", 
     """Ends a run none of whose script has run: what was made for it goes, and it moves."""
     for row in RunTask.objects.filter(run=run):
         _backend(row).clean(gang.job_of(run, row))
-    close_logs(run)
+    logs.close_all(run.pk)
     _leave(run)
     _final(run, Verdict(state, code, message), reason=reason or message)
     return BEAT
@@ -50,7 +51,7 @@ def finalizing(run: Run) -> Next:
         if row.ended_at is None:
             return _see_to_the_end(run, row)
     ends = [_ended(run, row) for row in rows]
-    close_logs(run)
+    logs.close_all(run.pk)
     for row in rows:
         _backend(row).clean(gang.job_of(run, row))
     found = verdict(_asked(run), ends, _ranks(run))
@@ -207,7 +208,7 @@ def node_lost(run: Run, why: str) -> Next:
             retries=run.retries + 1,
         )
         return NOW
-    close_logs(run)
+    logs.close_all(run.pk)
     _leave(run)
     _final(run, Verdict(State.NOT_RESPONDING, "NodeLost", why), reason=why)
     return BEAT

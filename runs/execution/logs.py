@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-from django.db import transaction
-
-from runs.actions import logs, merged_log
+from runs.actions import logs
 from runs.models import Log, Run, RunTask
 from studio.environments import logs as builds
 
@@ -51,10 +49,3 @@ def missing_part(tail: bytes, output: bytes) -> bytes:
     # The job's own lines may repeat; the last place where all of the tail stands is where the log ended.
     found = [match.end() for match in re.finditer(re.escape(tail), output)]
     return output[found[-1] :] if found else output
-
-
-def close_logs(run: Run) -> None:
-    """Nothing is written to the run's logs any more: each becomes an artifact."""
-    with transaction.atomic():
-        merged_log.finish(run.pk)
-    logs.close_all(run.pk)

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atelier.client import Client, file_path, segment
-from atelier.errors import AtelierError, AuthenticationError, ConflictError, ForbiddenError, NotFoundError, ServiceError
+from atelier.errors import (
+    AtelierError,
+    AuthenticationError,
+    ConflictError,
+    ForbiddenError,
+    InvalidRequest,
+    NotFoundError,
+    ServiceError,
+    TooLargeError,
+)
 from atelier_jobs.agent.masking import Mask
 
 # One request; a script that prints faster than this is sent as many as it takes.
@@ -33,6 +42,7 @@ class Tail:
     def __init__(self, file: Path, sink: Sink, mask: Mask, sent: int = 0) -> None:
         self.file = file
         self.sent = sent
+        # What was sent is not what the file holds: the whole file follows at the end.
         self.rewritten = False
         self._sink = sink
         self._mask = mask
@@ -49,7 +59,7 @@ class Tail:
             with self.file.open("rb") as file:
                 size = file.seek(0, 2)
                 if size < self.sent:
-                    self.rewritten = True  # what was sent can't be taken back; the whole file follows at the end
+                    self.rewritten = True
                 if size <= self.sent or self.rewritten:
                     return False
                 file.seek(self.sent)
@@ -61,7 +71,11 @@ class Tail:
         data = data[: len(data) - back]
         if not data:
             return False
-        self._sink(self.sent, self._mask(data))
+        try:
+            self._sink(self.sent, self._mask(data))
+        except (InvalidRequest, TooLargeError):
+            self.rewritten = True  # the server does not take it live; no other log waits for that
+            return False
         self.sent += len(data)
         self._digest.update(data)
         self._last = time.monotonic()

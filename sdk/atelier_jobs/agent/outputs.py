@@ -6,13 +6,16 @@ import io
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from atelier.client import Client, file_path, segment
+from atelier.errors import InvalidRequest, TooLargeError
 
 # One bundle is one request and one transaction; above SMALL a file is streamed by itself.
 SMALL = 1 << 20
 BUNDLE_BYTES = 16 << 20
 BUNDLE_FILES = 500
+REFUSED = (InvalidRequest, TooLargeError)
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -23,41 +26,77 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def upload(client: Client, run_id: str, named: Iterable[tuple[str, Path]]) -> int:
-    """Sends files as the run's artifacts of the given names; returns how many. Sending one again changes nothing."""
-    bundle: list[tuple[str, bytes]] = []
-    size = count = 0
+def upload(client: Client, run_id: str, named: Iterable[tuple[str, Path]]) -> tuple[int, list[str]]:
+    """Sends files as the run's artifacts of the given names. Sending one again changes nothing.
+
+    Returns how many went, and a sentence for each that the server refuses (a name or size it does not take): one bad
+    file does not keep the others.
+    """
+    batch = _Batch(client, run_id)
     for name, file in named:
         try:
             length = file.stat().st_size
             if length > SMALL:
-                with file.open("rb") as body:
-                    client.call("PUT", f"/runs/{segment(run_id)}/artifacts/{file_path(name)}", body=body, timeout=600)
+                batch.alone(name, file)
             else:
-                bundle.append((name, file.read_bytes()))
-                size += length
-        except FileNotFoundError:
-            continue  # removed by something the script left running
-        count += 1
-        if len(bundle) >= BUNDLE_FILES or size >= BUNDLE_BYTES:
-            _send(client, run_id, bundle)
-            bundle, size = [], 0
-    if bundle:
-        _send(client, run_id, bundle)
-    return count
+                batch.add(name, file.read_bytes())
+        except (FileNotFoundError, PermissionError) as error:
+            # Removed by something the script left running, or made unreadable by it.
+            batch.refused.append(f"{name}: {error.strerror}")
+    batch.flush()
+    return batch.count, batch.refused
 
 
-def _send(client: Client, run_id: str, bundle: list[tuple[str, bytes]]) -> None:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for name, data in bundle:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    client.call(
-        "PUT",
-        f"/runs/{segment(run_id)}/artifacts-bundle",
-        body=buffer.getvalue(),
-        headers={"Content-Type": "application/x-tar"},
-        timeout=300,
-    )
+class _Batch:
+    """Small files on their way together."""
+
+    def __init__(self, client: Client, run_id: str) -> None:
+        self._client, self._run_id = client, run_id
+        self._waiting: list[tuple[str, bytes]] = []
+        self._size = 0
+        self.count = 0
+        self.refused: list[str] = []
+
+    def add(self, name: str, data: bytes) -> None:
+        self._waiting.append((name, data))
+        self._size += len(data)
+        if len(self._waiting) >= BUNDLE_FILES or self._size >= BUNDLE_BYTES:
+            self.flush()
+
+    def alone(self, name: str, file: Path) -> None:
+        with file.open("rb") as body:
+            self._put(name, body)
+
+    def flush(self) -> None:
+        waiting, self._waiting, self._size = self._waiting, [], 0
+        if not waiting:
+            return
+        try:
+            self._bundle(waiting)
+            self.count += len(waiting)
+        except REFUSED:
+            for name, data in waiting:  # which of them it was
+                self._put(name, data)
+
+    def _put(self, name: str, body: bytes | IO[bytes]) -> None:
+        address = f"/runs/{segment(self._run_id)}/artifacts/{file_path(name)}"
+        try:
+            self._client.call("PUT", address, body=body, timeout=600)
+            self.count += 1
+        except REFUSED as error:
+            self.refused.append(f"{name}: {error.message}")
+
+    def _bundle(self, files: list[tuple[str, bytes]]) -> None:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+            for name, data in files:
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        self._client.call(
+            "PUT",
+            f"/runs/{segment(self._run_id)}/artifacts-bundle",
+            body=buffer.getvalue(),
+            headers={"Content-Type": "application/x-tar"},
+            timeout=300,
+        )

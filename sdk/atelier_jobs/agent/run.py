@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -147,15 +147,16 @@ class Agent:
                 self.ranks.look(last=True)
             self._report("finished", end.as_dict())
             # The heartbeat and the logs go on while outputs of any size are on their way.
-            sent = outputs.upload(self.client, self.where.run_id, self._outputs())
-            self.diary(f"Uploaded {sent} files of outputs/.")
+            self._upload("outputs/", self._outputs())
             batches = spool.deliver(self.client, self.where.spool)
             if batches:
                 self.diary(f"Delivered {batches} batches of metrics that the script had left.")
             differing = shipper.finish(self.where.patience_seconds)
             left = [path for path in differing if path not in (job.log_path, self.diary_path)]
             left += [name for name in self._logs() if name not in shipper.followed()]
-            outputs.upload(self.client, self.where.run_id, [(name, self.where.work / name) for name in left])
+            if left:
+                self._upload("logs/", ((name, self.where.work / name) for name in left))
+                shipper.finish(self.where.patience_seconds)  # with what the diary says of them
         except ServiceError as error:
             print(f"Not everything could be delivered: {error}", file=sys.stderr)
             return UNDELIVERED
@@ -164,6 +165,13 @@ class Agent:
             print(f"The server does not take the rest: {error}", file=sys.stderr)
             return UNDELIVERED
         return DELIVERED
+
+    def _upload(self, folder: str, files: Iterable[tuple[str, Path]]) -> None:
+        sent, refused = outputs.upload(self.client, self.where.run_id, files)
+        if sent or refused:
+            self.diary(f"Uploaded {sent} files of {folder}.")
+        for sentence in refused:
+            self.diary(f"Not kept: {sentence}")
 
     def _outputs(self) -> Iterator[tuple[str, Path]]:
         for file in outputs.files_below(self.where.work / "outputs"):
