@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from atelier import snapshots
 from atelier.client import Client
 from atelier.errors import UnavailableError
@@ -141,3 +143,11 @@ class Live:
 def ticks_of(log: str) -> list[int]:
     """The numbers of TICKS' lines."""
     return [int(line.split()[1]) for line in log.splitlines() if line.startswith("tick ")]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

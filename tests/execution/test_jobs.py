@@ -6,10 +6,9 @@ import os
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.execution.live import TICKS, Live, ticks_of
+from tests.execution.live import TICKS, Live, alive, ticks_of
 
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(180)]
 
@@ -97,7 +96,7 @@ while True:
     time.sleep(0.1)
 """
     run_id = live.submit(stubborn)
-    child = int(live.says(run_id, "child").split()[1])
+    child = int(live.says(run_id, "\n").split()[1])
     start = live.cancel(run_id)
     run = live.ends(run_id, 30)
     assert run["status"] == "Canceled" and time.monotonic() - start < 15 and run["error"] is None
@@ -170,14 +169,6 @@ open("logs/raw.bin", "wb").write(bytes(range(256)) * 10)
     assert live.artifact(run_id, "logs/raw.bin") == bytes(range(256)) * 10
     node = next(name for name in kept if name.startswith("azureml-logs/55_"))
     assert "Not kept: outputs/bad" in live.log(run_id, node)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def test_a_job_does_not_see_the_servers_secrets(live: Live):

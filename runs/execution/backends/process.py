@@ -30,7 +30,8 @@ from django.conf import settings
 from runs.execution.executor import Job, Look
 from studio.errors import Invalid, Unavailable
 
-MARK = "ATELIER_JOB_NAME"
+# Not one of the agent's own settings (ATELIER_JOB_…), which it keeps from the script: this one must be inherited.
+MARK = "ATELIER_PROCESS_OF"
 # What a job inherits of the worker's environment; all else (database, keys, broker) is the server's own business.
 # fmt: off
 INHERITED = (
