@@ -11,11 +11,13 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from runs.actions.artifacts import Stored, name_files
 from runs.actions.create import NewRun, create
 from runs.insights import files
 from runs.models import Artifact, Run
 from studio.environments import register
 from studio.errors import Invalid, NotFound
+from studio.workspace import storage
 from studio.workspace.models import ModelFile, ModelVersion
 
 INPUTS = "inputs"
@@ -91,10 +93,9 @@ def start(
                 type=kind,
             ),
         )
-        Artifact.objects.bulk_create(
-            Artifact(run_id=made.run.pk, path=f"{INPUTS}/{path}", size=source.size, sha256=source.sha256)
-            for path, source in inputs
-        )
+        named = [Stored(f"{INPUTS}/{path}", source.size, source.sha256) for path, source in inputs]
+        with storage.held(one.sha256 for one in named):
+            name_files(made.run.pk, named)
         for path, data in (documents or {}).items():
             files.write(made.run.pk, f"{INPUTS}/{path}", data)
     return made.run
