@@ -36,6 +36,12 @@ def docker_cluster(cluster):
     return lambda **wanted: cluster(**{"backend": "docker", "idle_seconds_before_scaledown": 0, **wanted})
 
 
+def placed(lab):
+    answer = placing.place("a", lab.pk, "cpu")
+    assert isinstance(answer, Placed), answer
+    return answer
+
+
 def test_a_cluster_grows_to_two_and_back_to_none_with_all_it_had_on_the_engine(lab, docker_cluster, settle):
     target = docker_cluster()
     assert ours() == (set(), set())
@@ -52,7 +58,7 @@ def test_a_cluster_grows_to_two_and_back_to_none_with_all_it_had_on_the_engine(l
 
 def test_a_node_whose_volume_is_still_in_use_leaves_when_it_is_free(lab, docker_cluster, settle):
     target = docker_cluster(max_nodes=1)
-    node = placing.place("a", lab.pk, "cpu").nodes[0]
+    node = placed(lab).nodes[0]
     name = f"atelier-test-{uuid.uuid4().hex[:8]}"
     spec = ContainerSpec(name, site.BASE_IMAGE, ["sleep", "60"], "10001:10001", volumes={"/mnt/node": node.volume})
     containers.create(spec)
@@ -132,7 +138,7 @@ def test_gpus_that_the_engine_does_not_have_are_refused(lab, docker_cluster):
 
 def test_the_bound_of_a_node_holds_in_its_containers(lab, docker_cluster):
     docker_cluster(vm_size="STANDARD_D1_V2", max_nodes=1)
-    node = placing.place("a", lab.pk, "cpu").nodes[0]
+    node = placed(lab).nodes[0]
     name = f"atelier-test-{uuid.uuid4().hex[:8]}"
     containers.create(
         ContainerSpec(
@@ -148,6 +154,7 @@ def test_the_bound_of_a_node_holds_in_its_containers(lab, docker_cluster):
     try:
         containers.start(name)
         use = stats.sample(name)
+        assert use is not None
         assert use.memory_limit == (node.memory_bytes >> 20) << 20
         assert use.cpu_percent < 150, "two cores would be 200"
     finally:

@@ -57,7 +57,8 @@ def test_a_higher_priority_passes_those_who_wait(lab, cluster, settle):
     target = cluster(max_nodes=1)
     placing.place("a", lab.pk, "cpu")
     placing.place("b", lab.pk, "cpu")
-    assert placing.place("urgent", lab.pk, "cpu", priority=9).position == 1
+    answer = placing.place("urgent", lab.pk, "cpu", priority=9)
+    assert isinstance(answer, Waiting) and answer.position == 1
     release("a", target, settle)
     assert isinstance(placing.place("b", lab.pk, "cpu"), Waiting)
     assert isinstance(placing.place("urgent", lab.pk, "cpu", priority=9), Placed)
