@@ -59,7 +59,8 @@ def _index(text: str) -> str:
 def _unsolvable(text: str) -> str:
     found = re.search(r"No solution found when resolving[^\n]*\n(.*?)(?:\n\s*\n|\n\s*hint:|\Z)", text, re.DOTALL)
     if found:
-        reason = _flat(re.sub(r"╰─▶|├─▶|×", " ", found.group(1)))
+        reason = re.sub(r"^cause: ", "", _flat(re.sub(r"╰─▶|├─▶|×", " ", found.group(1))))
+        reason = reason[:1].lower() + reason[1:]
         return f"The packages can't be installed: {reason}."
     if found := re.search(r"Because (.+?) was not found in the package registry", text, re.DOTALL):
         return f"The packages can't be installed: {_flat(found.group(1))} is on no package index of this site."
