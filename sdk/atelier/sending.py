@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 import uuid
-import warnings
 import weakref
 from collections import deque
 from pathlib import Path
@@ -30,7 +29,10 @@ QUICK, GATHER = 0.02, 0.2
 BATCH = 20_000
 #: A log call waits when this many points are queued, so that a loop faster than the wire cannot fill the memory.
 FULL = 1_000_000
+LONGEST_WAIT = 10.0
 AT_EXIT = 30.0
+#: How many requests may be spent on finding the points of one batch that the server refuses.
+SEARCH = 64
 LONGEST_PAUSE = 15.0
 
 
@@ -69,6 +71,23 @@ def pack(entries: list[Entry]) -> list[dict[str, Any]]:
     return list(grouped.values())
 
 
+def halves(series: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """A batch's series in two parts: of several series some each, of one the first and the second half of its points."""
+    if len(series) > 1:
+        return [series[: len(series) // 2], series[len(series) // 2 :]]
+    (one,) = series
+    count = len(one["times"])
+    if count < 2:
+        return []
+
+    def part(start: int, end: int) -> list[dict[str, Any]]:
+        steps = one["steps"][start:end] if one["steps"] else None
+        columns = {name: cells[start:end] for name, cells in one["columns"].items()}
+        return [{**one, "columns": columns, "steps": steps, "times": one["times"][start:end]}]
+
+    return [part(0, count // 2), part(count // 2, count)]
+
+
 class MetricSender:
     """The queue, thread and spool folder of one run."""
 
@@ -77,6 +96,9 @@ class MetricSender:
         self.run_id = run_id
         self._folder = folder
         self._refused: list[str] = []
+        self._said: set[str] = set()
+        self._stuck = False
+        self._searching = SEARCH
         self._reset()
         _senders.add(self)
 
@@ -103,7 +125,8 @@ class MetricSender:
             self._wait_for_room()
 
     def _wait_for_room(self) -> None:
-        while len(self._queue) > FULL // 2 and self._thread is not None and self._thread.is_alive():
+        deadline = time.monotonic() + LONGEST_WAIT
+        while len(self._queue) > FULL // 2 and self._thread is not None and time.monotonic() < deadline:
             time.sleep(0.005)
 
     def _start(self) -> None:
@@ -155,9 +178,22 @@ class MetricSender:
                 entries = self._take()
                 if not entries:
                     return
-                self._send(pack(entries), at_once=at_once)
+                try:
+                    self._send(pack(entries), at_once=at_once)
+                except OSError as error:  # the disk is full, or the spool cannot be written
+                    self._queue.extendleft(reversed(entries))
+                    self._say(
+                        f"The server is away and metrics of run {self.run_id} cannot be kept in {self._folder}: {error}. "
+                        "They wait in memory."
+                    )
+                    self._stuck = True
+                    self._hurry.wait(1.0)
+                    return
+                self._stuck = False
 
-    def _send(self, series: list[dict[str, Any]], *, at_once: bool) -> None:
+    def _send(self, series: list[dict[str, Any]], *, at_once: bool, searching: bool = False) -> None:
+        if not searching:
+            self._searching = SEARCH
         batch = str(uuid.uuid4())
         body = dumps({"batch": batch, "series": series})
         if self._spooled and not self._deliver_spooled(at_once=at_once):
@@ -177,16 +213,24 @@ class MetricSender:
         self._away_until = time.monotonic() + self._pause
 
     def _take_refusal(self, series: list[dict[str, Any]], error: UserError, *, at_once: bool) -> None:
-        """One bad series must not take the others with it: send each by itself, keep the refused one's reason."""
-        if len(series) > 1 and isinstance(error, spool.FOR_GOOD):
-            for one in series:
-                self._send([one], at_once=at_once)
-            return
+        """One bad point must not take others with it: halves are sent until what is refused stands alone."""
+        if isinstance(error, spool.FOR_GOOD) and self._searching > 0:
+            for half in halves(series):
+                self._searching -= 1
+                self._send(half, at_once=at_once, searching=True)
+            if len(series) > 1 or len(series[0]["times"]) > 1:
+                return
         names = ", ".join(sorted({one["name"] for one in series}))
         sentence = f"The server refused metrics of run {self.run_id} ({names}): {error.message}"
         if sentence not in self._refused:
             self._refused.append(sentence)
-            warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+            self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        """Tell the person at the terminal, once; not as a warning, which a filter may turn into an exception here."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            print(sentence, file=sys.stderr)
 
     def _deliver_spooled(self, *, at_once: bool = False) -> bool:
         """Whether nothing waits on disk any more."""
@@ -216,11 +260,19 @@ class MetricSender:
             return
         deadline = time.monotonic() + seconds
         self._send_queued(at_once=True)
-        while self._spooled and not self._deliver_spooled(at_once=True) and time.monotonic() < deadline:
+        while (self._stuck or self._spooled) and time.monotonic() < deadline:
+            if self._stuck:
+                self._send_queued(at_once=True)
+            elif self._deliver_spooled(at_once=True):
+                break
             time.sleep(min(0.25, max(0.0, deadline - time.monotonic())))
         if self._refused:
             message, self._refused = " ".join(self._refused), []
             raise UserError(message)
+        if self._stuck:
+            raise ServiceError(
+                f"The server has not been reached within {seconds:g} s; metrics of {self.run_id} are in memory."
+            )
         if self._spooled:
             raise ServiceError(
                 f"The server has not been reached within {seconds:g} s; the metrics of run {self.run_id} wait in "

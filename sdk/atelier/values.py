@@ -28,9 +28,9 @@ def check_name(name: Any) -> None:
 def scalar(value: Any, name: str) -> Scalar:
     """`value` as int, float, str or bool; a numpy or torch scalar gives up its item."""
     if type(value) in PLAIN:
-        return value
+        return value if type(value) in (float, bool) else _fits(value, name)
     if isinstance(value, (bool, int, float, str)):  # subclasses, numpy.float64 among them
-        return next(kind(value) for kind in (bool, int, float, str) if isinstance(value, kind))
+        return _fits(next(kind(value) for kind in (bool, int, float, str) if isinstance(value, kind)), name)
     item = getattr(value, "item", None)
     if callable(item):
         try:
@@ -38,14 +38,23 @@ def scalar(value: Any, name: str) -> Scalar:
         except (ValueError, RuntimeError, TypeError):
             got = None  # more than one element
         if isinstance(got, (bool, int, float, str)):
-            return got
+            return _fits(got, name)
     for kind in ("__index__", "__float__"):
         if hasattr(type(value), kind) and not hasattr(value, "__len__"):
-            return int(value) if kind == "__index__" else float(value)
+            return _fits(int(value) if kind == "__index__" else float(value), name)
     raise UserError(
-        f"The metric {name!r} got a {type(value).__name__}; a value is a number, text or a boolean. "
+        f"The metric {name!r} got a value of the type {type(value).__name__}; a value is a number, text or a boolean. "
         "Use log_list for several values, log_table for columns."
     )
+
+
+def _fits(value: Scalar, name: str) -> Scalar:
+    """`value` if the server can keep it; text that is no Unicode has its odd parts replaced."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode(errors="replace").decode()
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UserError(f"The whole number logged as {name!r} needs more than 64 bits; log float(value) instead.")
+    return value
 
 
 def several(value: Any, name: str) -> list[Scalar]:
@@ -62,8 +71,10 @@ def columns(value: Any, name: str) -> dict[str, list[Scalar]]:
     """A table {column: values}; a data frame works too. Columns must be of the same length, a scalar is one row."""
     if not isinstance(value, Mapping) and hasattr(value, "to_dict"):
         value = value.to_dict("list")
-    if not isinstance(value, Mapping) or not value:
-        raise UserError(f"The table {name!r} needs a dictionary of columns, not {type(value).__name__}.")
+    if not isinstance(value, Mapping):
+        raise UserError(f"The table {name!r} needs a dictionary of columns, not a {type(value).__name__}.")
+    if not value:
+        raise UserError(f"The table {name!r} has no columns; it needs at least one, for example {{'x': [1, 2]}}.")
     table: dict[str, list[Scalar]] = {}
     for column, cells in value.items():
         check_name(column)

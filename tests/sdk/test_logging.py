@@ -184,16 +184,47 @@ def test_flush_says_where_the_points_are_when_the_server_stays_away(experiment: 
     assert run.get_metrics() == {"loss": 1}
 
 
-def test_what_the_server_refuses_is_told_and_takes_nothing_else_with_it(experiment: Experiment):
+def test_what_the_server_refuses_is_told_and_takes_nothing_else_with_it(
+    experiment: Experiment, capsys: pytest.CaptureFixture[str]
+):
     run = experiment.start_logging()
     run.log("loss", 1)
     run.flush()
-    run.log("good", 2)
-    run.log("long", "x" * 300)
-    with pytest.warns(RuntimeWarning, match="long"), pytest.raises(UserError, match="long"):
+    for i in range(20):
+        run.log("good", i)
+        run.log("text", "x" * 300 if i == 7 else str(i))
+        run.log_row("rows", x=i, note="y" * 300 if i == 3 else "short")
+    with pytest.raises(UserError, match="text"):
         run.flush()
+    assert "refused" in capsys.readouterr().err
     run.complete()
-    assert run.get_metrics() == {"loss": 1, "good": 2}
+    metrics = run.get_metrics()
+    assert metrics["loss"] == 1 and metrics["good"] == list(range(20))
+    assert metrics["text"] == [str(i) for i in range(20) if i != 7]
+    assert metrics["rows"]["x"] == [i for i in range(20) if i != 3]
+
+
+def test_a_spool_that_cannot_be_written_keeps_the_points_in_memory(
+    experiment: Experiment, line: Line, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "spool").write_text("a file where the folder should be")
+    run = experiment.start_logging()
+    line.cut = True
+    run.log("loss", 1)
+    wait_for(lambda: "wait in memory" in capsys.readouterr().err, 20, "the sentence")
+    line.cut = False
+    run.log("loss", 2)
+    run.complete()
+    assert run.get_metrics() == {"loss": [1, 2]}
+
+
+def test_a_number_that_needs_more_than_64_bits_is_told_where_it_is_logged(experiment: Experiment):
+    with experiment.start_logging() as run:
+        with pytest.raises(UserError, match="64 bits"):
+            run.log("n", 10**40)
+        run.log("n", 2**63 - 1)
+        run.log("odd text", "a\ud800b")
+    assert run.get_metrics() == {"n": 2**63 - 1, "odd text": "a?b"}
 
 
 def test_points_logged_just_before_the_end_of_a_process_arrive(stack: Stack, signed_in: Path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from atelier.errors import UserError
-from atelier.values import NAME_LENGTH, PLAIN, check_name, columns, scalar, several
+from atelier.values import NAME_LENGTH, check_name, columns, scalar, several
 
 #: A longer list or table is sent in pieces of this many values.
 PIECE = 10_000
@@ -40,7 +40,7 @@ class MetricLogging:
         """
         if type(name) is not str or not name or len(name) > NAME_LENGTH:
             check_name(name)
-        if type(value) not in PLAIN:
+        if type(value) is not float:
             value = scalar(value, name)
         if step is not None and type(step) is not int:
             step = _step(step)
@@ -127,7 +127,8 @@ def _png(plot: Any) -> bytes:
         save = getattr(figure, "savefig", None)
     if save is None:
         raise UserError(
-            f"log_image cannot draw a {type(plot).__name__}: plot is matplotlib.pyplot or something with savefig."
+            f"log_image cannot draw a value of the type {type(plot).__name__}: plot is matplotlib.pyplot, a figure, or "
+            "something else with savefig."
         )
     out = io.BytesIO()
     save(out, format="png", bbox_inches="tight")
