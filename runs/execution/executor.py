@@ -46,7 +46,8 @@ class Job:
     cpus: float | None = None
     memory_mb: int | None = None
     shm_bytes: int | None = None
-    gpus: int = 0
+    # Indexes of the GPUs that the node holds: two nodes of one engine must not meet on the first one.
+    gpus: tuple[int, ...] = ()
     node: str = ""
     # Marks what belongs to this server on an engine that several share.
     site: str = ""

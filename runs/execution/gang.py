@@ -106,7 +106,7 @@ def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
         cpus=node.cpus or None,
         memory_mb=node.memory_bytes >> 20 or None,
         shm_bytes=size(gang.spec.shm_size) if gang.spec.shm_size else SHM_BYTES,
-        gpus=len(node.gpus),
+        gpus=tuple(node.gpus),
         # A process is on the host whose worker started it, and only workers there can look at it.
         node=HOST if gang.backend == "process" else node.name,
     )
@@ -119,7 +119,8 @@ def kept(job: Job) -> dict[str, Any]:
 
 def job_of(run: Run, row: RunTask, *, with_token: bool = False) -> Job:
     """The job of a row. `with_token` gives the run its token, for a start."""
-    told = {**row.job, "aliases": tuple(row.job.get("aliases") or ()), "command": tuple(row.job.get("command") or ())}
+    # JSON has lists only.
+    told = {**row.job, **{name: tuple(row.job.get(name) or ()) for name in ("aliases", "command", "gpus")}}
     return Job(**told, token=run_token.give(run) if with_token else "")
 
 

@@ -25,7 +25,7 @@ LOG_OPTIONS = {"max-size": "20m", "max-file": "2"}
 class ContainerSpec:
     """A container to be. `memory_mb` bounds memory and swap together; `cpus` is in cores; `user` is "uid:gid".
 
-    `volumes` {target: volume name}, `read_only_files` {target: path on the engine's host}, `tmpfs` {target: options}.
+    `volumes` {target: volume name}, `read_only_files` {target: path on the engine's host}, `tmpfs` {target: options}; `gpus` are indexes.
     """
 
     name: str
@@ -45,7 +45,7 @@ class ContainerSpec:
     cpus: float | None = None
     memory_mb: int | None = None
     shm_bytes: int | None = None
-    gpus: int = 0
+    gpus: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def create(spec: ContainerSpec, *, engine: str | None = None) -> bool:
         # Equal figures: no swap beyond it, so that the limit is the limit.
         limits["mem_limit"] = limits["memswap_limit"] = f"{spec.memory_mb}m"
     if spec.gpus:
-        limits["device_requests"] = [DeviceRequest(count=spec.gpus, capabilities=[["gpu"]])]
+        ids = [str(index) for index in spec.gpus]
+        limits["device_requests"] = [DeviceRequest(device_ids=ids, capabilities=[["gpu"]])]
     mounts = [Mount(target=target, source=name, type="volume") for target, name in spec.volumes.items()]
     mounts += [Mount(target=to, source=path, type="bind", read_only=True) for to, path in spec.read_only_files.items()]
     host = connection.create_host_config(

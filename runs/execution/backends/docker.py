@@ -84,7 +84,7 @@ def container_of(job: Job) -> ContainerSpec:
         cpus=job.cpus,
         memory_mb=DELIVERY_MEMORY_MB if job.purpose == "deliver" else job.memory_mb,
         shm_bytes=job.shm_bytes,
-        gpus=job.gpus if job.purpose == "run" else 0,
+        gpus=job.gpus if job.purpose == "run" else (),
     )
 
 
