@@ -34,9 +34,11 @@ def test_a_cluster_deleted_in_use_and_runs_that_cannot_be_placed_say_so(stack: S
 @pytest.mark.docker
 @pytest.mark.xdist_group("stack")
 def test_ranks_of_every_kind_in_containers_of_a_cluster_that_grows_and_shrinks(stack: Stack, tmp_path: Path):
-    before = set(networks.names({"atelier.node": None})), set(volumes.names({"atelier.node": None}))
+    # By the cluster's own mark: other tests have nodes on the same engine.
+    marked = {"atelier.node": None, "atelier.target": "rank-cluster"}
+    before = set(networks.names(marked)), set(volumes.names(marked))
     run(stack, tmp_path, "ranks.py", "rank-cluster", STORY_IMAGE=os.environ["ATELIER_BASE_IMAGE"])
-    after = set(networks.names({"atelier.node": None})), set(volumes.names({"atelier.node": None}))
+    after = set(networks.names(marked)), set(volumes.names(marked))
     assert after[0] <= before[0] and after[1] <= before[1], "nodes are gone with all they had"
 
 
