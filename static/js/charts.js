@@ -122,6 +122,7 @@
     async draw(figure) {
       const Plotly = await plotly();
       if (figure.final !== undefined) this.final = figure.final;
+      if (this.final) delete this.node.dataset.live;
       this.figure = figure;
       const layout = { ...figure.layout, template: theme(), uirevision: `reader-${this.generation || 0}`, autosize: true };
       // Plotly asks for {} in its own copies: give each axis a fresh object, so that a zoom is never written into ours.
