@@ -154,7 +154,7 @@ def test_everything_reads_without_javascript(open_page, shop):
 
 AUDIT = """() => {
   const nameless = (n) => !(n.getAttribute('aria-label') || n.textContent.trim() || n.title || (n.labels && n.labels.length)
-    || n.querySelector('[aria-label], title') || n.placeholder && n.getAttribute('aria-label'));
+    || n.querySelector('[aria-label], title, img[alt]:not([alt=""])') || n.placeholder && n.getAttribute('aria-label'));
   const said = (n) => n.outerHTML.slice(0, 120);
   const found = [];
   document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary').forEach((n) => { if (nameless(n)) found.push('no name: ' + said(n)); });
