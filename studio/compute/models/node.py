@@ -66,6 +66,11 @@ class Node(models.Model):
         return f"{self.target.name}-{self.number}"
 
     @property
+    def memory_gib(self) -> float:
+        """The bound in the unit of the table of sizes."""
+        return self.memory_bytes / 1024**3
+
+    @property
     def view(self) -> NodeView:
         """The row as the planner sees it."""
         return NodeView(self.pk, self.name, self.state, self.run_id, self.idle_since)
