@@ -80,3 +80,13 @@ def test_the_timeline_is_a_page_of_its_own_and_a_part_that_lives_while_the_run_d
 def test_a_stranger_sees_no_ranks(client, stranger, distributed):
     client.force_login(stranger)
     assert client.get(f"/w/lab/runs/{distributed.pk}/ranks").status_code == 404
+
+
+def test_a_run_that_a_rank_brought_down_opens_with_rank_host_and_line(client, reader, distributed):
+    message = "Rank 1 on cpu-2 failed first: RuntimeError: x (train.py, line 5)"
+    details = 'Traceback (most recent call last):\n  File "train.py", line 5\nRuntimeError: x'
+    type(distributed).objects.filter(pk=distributed.pk).update(
+        state=State.FAILED, ended_at=NOW, error_code="UserError", error_message=message, error_details=details
+    )
+    client.force_login(reader)
+    assert message in client.get(f"/w/lab/runs/{distributed.pk}/").content.decode()

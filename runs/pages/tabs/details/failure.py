@@ -90,7 +90,9 @@ def failure_of(run: Run) -> Failure | None:
     traceback = run.error_details or (task.error_traceback if task else "")
     line = last_line(traceback)
     message = run.error_message or (task.error_message if task else "")
-    headline = line if line and line in (message or line) else message or line
+    # Of a distributed run the sentence says more than the line: which rank, where, and in which line of which file.
+    of_a_rank = message.startswith("Rank ")
+    headline = line if line and not of_a_rank and line in (message or line) else message or line
     code = run.error_code or (task.error_type if task else "") or "Failed"
     build = "build" in code.lower()
     return Failure(
