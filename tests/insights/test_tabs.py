@@ -263,7 +263,7 @@ def test_two_explanations_are_compared_by_rank(browser, base, uploaded):
     assert f"<dd>{rho:.3f}</dd>" in html and f"<dd>{tau:.3f}</dd>" in html
     shifts = {" ".join(r[0][0]): " ".join(r[3][0]) for r in table(html, "Rank shifts")}
     # f0 is the last of six here and the first there; f5 the first here and the fifth there.
-    assert (shifts.get("f0"), shifts.get("f5")) == ("▼ 5", "▲ 4"), shifts
+    assert (shifts.get("f0"), shifts.get("f5")) == ("▲ 5", "▼ 4"), shifts
 
 
 def test_every_explanation_chart_is_one_that_plotly_draws(browser, base, uploaded):

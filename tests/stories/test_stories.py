@@ -31,5 +31,7 @@ def stories() -> list:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("script", stories())
 def test_a_users_script_runs_unchanged(script: Path, stack: Stack, tmp_path: Path):
-    done = stack.run_script(script, folder=tmp_path, seconds=380, STORY_DATA=str(DATA), STORY_COMPUTE="local")
+    done = stack.run_script(
+        script, folder=tmp_path, seconds=380, STORY_DATA=str(DATA), STORY_COMPUTE="local", STORY_PASSWORD=stack.password
+    )
     assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")

@@ -12,7 +12,7 @@ from runs.insights import jobs
 from runs.insights.explanations import scoring, store
 from runs.insights.explanations.importance import aggregate, ranking
 from runs.models import Run, ScoringRequest
-from runs.pages.tabs.explanations.choice import Choice, read
+from runs.pages.tabs.explanations.choice import Choice, explanation_of, read
 from studio.errors import NotFound, StudioError
 from studio.workspace.access import signed_in
 
@@ -195,7 +195,10 @@ def _session(request: HttpRequest, run: Run) -> tuple[Any, Choice]:
     if session is None:
         raise NotFound("No job holds the model now; start one first.")
     # Forms carry the reader's choice in their address, as the page does.
-    return session, read(request, run, store.find(run.id, request.GET.get("e", "")))
+    rows = store.of_run(run.id)
+    if not rows:
+        raise NotFound("The run has no explanation whose rows could be changed.")
+    return session, read(request, run, explanation_of(request, rows))
 
 
 def _back(request: HttpRequest, run: Run, more: dict[str, str] | None = None) -> HttpResponse:
