@@ -46,8 +46,11 @@ class Experiment:
 
     def _known(self) -> dict[str, Any]:
         if self._record is None:
-            address = f"/workspaces/{segment(self.workspace.name)}/experiments"
-            self._record = self._client.call("POST", address, json_body={"name": self.name}, repeatable=True)
+            try:
+                self._record = self._client.call("GET", self._address())
+            except NotFoundError:
+                address = f"/workspaces/{segment(self.workspace.name)}/experiments"
+                self._record = self._client.call("POST", address, json_body={"name": self.name}, repeatable=True)
         return self._record
 
     def sibling(self, name: str) -> Experiment:

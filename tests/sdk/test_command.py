@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from atelier import spool
 from atelier.cli import main
 from atelier.config import settings_file
 from azureml.core import Experiment, Workspace
@@ -145,6 +147,20 @@ def test_runs_are_canceled_from_the_terminal(atelier: Command, signed_in: Path):
     run_id = json.loads(out)["id"]
     code, out, _ = atelier("runs", "cancel", run_id, "--wait")
     assert code == 0 and out.strip() == f"{run_id}: Canceled"
+
+
+def test_metrics_left_on_this_machine_are_delivered(atelier: Command, signed_in: Path, tmp_path: Path):
+    run = Experiment(Workspace.from_config(), "command").start_logging()
+    series = [{"name": "loss", "kind": "scalar", "columns": {"": [1]}, "steps": None, "times": [1.0]}]
+    for content in (series, [{**series[0], "kind": "no such kind"}]):
+        batch = str(uuid.uuid4())
+        spool.keep(tmp_path / "spool" / run.id, batch, json.dumps({"batch": batch, "series": content}).encode())
+    code, out, _ = atelier("spool")
+    assert code == 0 and "Delivered 1 batch from" in out and "refuses 1 batch;" in out
+    (reason,) = (tmp_path / "spool" / run.id).glob("*.reason")
+    assert "kind" in json.loads(reason.read_text())["message"]
+    run.complete()
+    assert run.get_metrics() == {"loss": 1}
 
 
 @pytest.mark.parametrize(

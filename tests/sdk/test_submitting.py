@@ -15,7 +15,7 @@ from azureml.widgets import RunDetails
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(180)]
 TRAIN = """
 import os, sys
-from azureml.core import Run, Workspace
+from azureml.core import Model, Run, ScriptRunConfig
 run = Run.get_context(allow_offline=False)
 print("hello", *sys.argv[1:], flush=True)
 for i in range(100):
@@ -26,6 +26,12 @@ with open("outputs/model.txt", "w") as f:
 model = run.register_model("in-job-" + run.experiment.name, "outputs/model.txt")
 with run.child_run("fold") as child:
     child.log("auc", 0.8)
+path = Model.get_model_path(model.name)
+with open(path) as f:
+    assert f.read() == "weights"
+assert run.experiment.id and run.experiment.workspace.location
+grandchild = run.submit_child(ScriptRunConfig(".", command="echo below", environment=run.get_environment()))
+print("submitted", grandchild.id, flush=True)
 run.tag("from", "inside")
 print(run.experiment.workspace.name, model.version, Run.get_context() is run, flush=True)
 run.complete()
@@ -70,7 +76,9 @@ def test_a_script_runs_logs_registers_and_is_streamed_in_v1s_layout(
 
     assert run.get_metrics()["loss"] == [1 / (i + 1) for i in range(100)]
     assert run.get_tags() == {"kind": "test", "from": "inside"}
-    assert [child.get_metrics() for child in run.get_children()] == [{"auc": 0.8}]
+    below, fold = run.get_children()
+    assert fold.get_metrics() == {"auc": 0.8} and f"submitted {below.id}\n" in shown
+    assert below.wait_for_completion()["status"] == "Completed"
     names = run.get_file_names()
     assert "outputs/model.txt" in names and log in names
     assert re.fullmatch(rf"{experiment.name}_\d{{10}}_[0-9a-f]{{8}}", run.id)

@@ -63,7 +63,13 @@ def spool(arguments: argparse.Namespace) -> int:
     if arguments.json:
         output.as_json({"delivered": count, "refused": [str(file) for file in refused]})
     else:
-        print(f"Delivered {count} batches from {folder}.")
+        print(f"Delivered {_batches(count)} from {folder}.")
         if refused:
-            print(f"{len(refused)} batches were refused; beside each, a .reason file says why: {refused[0].parent}")
+            print(
+                f"The server refuses {_batches(len(refused))}; a .reason file beside each says why: {refused[0].parent}"
+            )
     return 0
+
+
+def _batches(count: int) -> str:
+    return "1 batch" if count == 1 else f"{count} batches"
