@@ -14,12 +14,14 @@ import time
 import uuid
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from atelier import spool
+from atelier import journal, spool
 from atelier.client import Client
 from atelier.errors import AtelierError, ServiceError, UserError
+from atelier.journal import Journal
 from atelier.values import dumps
 
 Entry = tuple[str, str, Any, "int | None", float]  # kind, name, value, step, epoch seconds
@@ -36,7 +38,7 @@ SEARCH = 64
 LONGEST_PAUSE = 15.0
 
 
-def pack(entries: list[Entry]) -> list[dict[str, Any]]:
+def pack(entries: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Entries as the series of one batch: grouped by name, kind and columns, in the order of logging."""
     grouped: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
     for kind, name, value, step, at in entries:
@@ -113,16 +115,31 @@ class MetricSender:
         self._away_until = 0.0
         self._pause = 0.0
         self._spooled = bool(spool.waiting(self._folder))
+        self._journal = _journal(self._folder)
 
     def put(self, kind: str, name: str, value: Any, step: int | None) -> None:
         """Queue one point, row, list or table; costs a few microseconds."""
-        self._queue.append((kind, name, value, step, time.time()))
+        if self._journal is None:
+            self._queue.append((kind, name, value, step, time.time()))
+        else:
+            self._put_down((kind, name, value, step, time.time()))
         if self._thread is None:
             self._start()
         elif self._asleep:
             self._wake.set()
         elif len(self._queue) > FULL:
             self._wait_for_room()
+
+    def _put_down(self, entry: Entry) -> None:
+        """Queue an entry that is also in the journal; a disk that takes no more does not stop the script."""
+        kept = self._journal
+        assert kept is not None
+        with kept.lock:
+            self._queue.append(entry)
+            try:
+                kept.add(entry)
+            except OSError:
+                self._journal = None
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + LONGEST_WAIT
@@ -178,10 +195,15 @@ class MetricSender:
                 entries = self._take()
                 if not entries:
                     return
+                batch, kept = str(uuid.uuid4()), self._journal
+                if kept:
+                    kept.taken(batch, len(entries))
                 try:
-                    self._send(pack(entries), at_once=at_once)
+                    self._send(pack(entries), at_once=at_once, batch=batch)
                 except OSError as error:  # the disk is full, or the spool cannot be written
                     self._queue.extendleft(reversed(entries))
+                    if kept:
+                        kept.back(batch)
                     self._say(
                         f"The server is away and metrics of run {self.run_id} cannot be kept in {self._folder}: {error}. "
                         "They wait in memory."
@@ -189,12 +211,15 @@ class MetricSender:
                     self._stuck = True
                     self._hurry.wait(1.0)
                     return
+                if kept:
+                    kept.arrived(batch)
                 self._stuck = False
 
-    def _send(self, series: list[dict[str, Any]], *, at_once: bool, searching: bool = False) -> None:
+    def _send(self, series: list[dict[str, Any]], *, at_once: bool, searching: bool = False, batch: str = "") -> None:
+        """Posts one batch, or keeps it in the spool. `batch` is the id that the journal knows it by."""
         if not searching:
             self._searching = SEARCH
-        batch = str(uuid.uuid4())
+        batch = batch or str(uuid.uuid4())
         body = dumps({"batch": batch, "series": series})
         if self._spooled and not self._deliver_spooled(at_once=at_once):
             spool.keep(self._folder, batch, body)  # behind what waits already, so that the order stays
@@ -294,6 +319,34 @@ class MetricSender:
         self._thread = None
         self._wake.set()
         self._hurry.set()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+
+def _journal(folder: Path) -> Journal | None:
+    """The journal where an agent reads it, which it says."""
+    if not os.environ.get(journal.SWITCH):
+        return None
+    try:
+        return Journal(folder)
+    except OSError:
+        return None  # no room on the disk: the points are still sent
+
+
+def recover(folder: Path) -> int:
+    """Puts what killed processes left in their journals (of all runs below `folder`) into the spool; how many batches.
+
+    Call it when those processes have ended. Doing it again is harmless.
+    """
+    count = 0
+    for file in sorted(folder.glob(f"*/*{journal.ENDING}")):
+        for batch, entries in journal.read(file):
+            body = dumps({"batch": batch, "series": pack(entries)})
+            spool.keep(file.parent, batch, body)
+            count += 1
+        file.unlink(missing_ok=True)
+    return count
 
 
 def _points(entry: Entry) -> int:

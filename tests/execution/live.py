@@ -145,6 +145,12 @@ def ticks_of(log: str) -> list[int]:
     return [int(line.split()[1]) for line in log.splitlines() if line.startswith("tick ")]
 
 
+def has_all_points(live: Live, run_id: str, ticks: list[int]) -> bool:
+    """Whether each tick that was printed is a point, once and in order; the one being logged at the end may be more."""
+    points = live.metric(run_id, "tick")
+    return points[: len(ticks)] == ticks and points == list(range(len(points))) and len(points) <= len(ticks) + 1
+
+
 def alive(pid: int) -> bool:
     """Whether a process runs; a zombie does not."""
     try:

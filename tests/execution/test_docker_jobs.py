@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from studio.containers import client, containers, networks, volumes
-from tests.execution.live import TICKS, Live, ticks_of
+from tests.execution.live import TICKS, Live, has_all_points, ticks_of
 from tests.stack import wait_for
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("stack"), pytest.mark.timeout(400)]
@@ -76,7 +76,7 @@ def test_a_container_that_is_killed_or_removed_is_told_apart_and_its_log_is_whol
     assert live.ends(cancelled)["status"] == "Canceled"
     for run_id in (killed, removed, cancelled):
         ticks = ticks_of(live.log(run_id))
-        assert len(ticks) > 10 and ticks == list(range(len(ticks)))
+        assert len(ticks) > 10 and ticks == list(range(len(ticks))) and has_all_points(live, run_id, ticks)
         assert left_of(run_id) == []
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.execution.live import TICKS, Live, alive, ticks_of
+from tests.execution.live import TICKS, Live, alive, has_all_points, ticks_of
 from tests.stack import wait_for
 
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(180)]
@@ -108,7 +108,7 @@ def test_an_agent_that_is_killed_leaves_all_its_script_had_written(live: Live):
     run = live.ends(run_id)
     assert run["status"] == "Failed" and run["error"]["code"] == "Killed" and "SIGKILL" in run["error"]["message"]
     ticks = ticks_of(live.log(run_id))
-    assert len(ticks) > 5 and ticks == list(range(len(ticks)))
+    assert len(ticks) > 5 and ticks == list(range(len(ticks))) and has_all_points(live, run_id, ticks)
     wait_for(lambda: not alive(script.pid), 5, "the script has ended too")
     assert not live.folder(run_id).exists()
 
@@ -121,7 +121,8 @@ def test_a_job_of_which_everything_is_killed_is_lost_and_said_so(live: Live):
         process.kill()
     run = live.ends(run_id)
     assert run["status"] == "Failed" and run["error"]["code"] == "JobLost" and "vanished" in run["error"]["message"]
-    assert ticks_of(live.log(run_id))[:4] == [0, 1, 2, 3] and not live.folder(run_id).exists()
+    ticks = ticks_of(live.log(run_id))
+    assert ticks[:4] == [0, 1, 2, 3] and has_all_points(live, run_id, ticks) and not live.folder(run_id).exists()
 
 
 def test_a_cancel_that_comes_while_no_worker_is_there_counts_when_one_is(live: Live):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from atelier import config, spool
+from atelier import config, sending, spool
 from atelier.client import Client, segment
 from atelier.errors import AtelierError, ServiceError, UserError
 from atelier_jobs.agent import failure, outputs, script, snapshot
@@ -148,6 +148,7 @@ class Agent:
             self._report("finished", end.as_dict())
             # The heartbeat and the logs go on while outputs of any size are on their way.
             self._upload("outputs/", self._outputs())
+            sending.recover(self.where.spool)
             batches = spool.deliver(self.client, self.where.spool)
             if batches:
                 self.diary(f"Delivered {batches} batches of metrics that the script had left.")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from atelier import journal
 from atelier.errors import UserError
 from atelier_jobs.agent.job import PREFIX, Job, Place
 
@@ -47,6 +48,8 @@ def environment_of(job: Job, where: Place, token: str) -> dict[str, str]:
             "AZUREML_RUN_ID": where.run_id,
             "AZUREML_RUN_TOKEN": token,
             "ATELIER_SPOOL_DIR": str(where.spool),
+            # The agent reads the journal when the script has ended: a kill loses no point.
+            journal.SWITCH: "1",
             "PWD": str(where.work),
         }
     )
