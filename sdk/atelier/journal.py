@@ -73,7 +73,7 @@ class Journal:
         self._size += os.write(self._descriptor, json.dumps(line).encode() + b"\n")
 
     def _mark(self, line: Any) -> None:
-        """A mark that a full disk does not take is left out: the batch is sent again then, which changes nothing."""
+        """A mark that a full disk does not take is left out: a point that comes twice is better than one that is lost."""
         with contextlib.suppress(OSError):
             self._write(line)
 
