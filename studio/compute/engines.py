@@ -46,6 +46,11 @@ def for_backend(backend: str) -> list[Engine]:
     return [_refreshed(backend)]
 
 
+def known(backend: str) -> list[Engine]:
+    """The same engines as they were last seen: no question that could take its time, for transactions and pages."""
+    return list(Engine.objects.filter(backend=backend).order_by("pk")) or for_backend(backend)
+
+
 def _refreshed(backend: str) -> Engine:
     name = "this machine" if backend == Engine.Backend.PROCESS else "the Docker engine"
     row = Engine.objects.filter(backend=backend, name=name).first()

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from studio.compute import scaling, targets
+from studio.compute import engines, scaling, targets
 from studio.compute.models import ComputeTarget, Node, Placement
 from studio.errors import StudioError
 
@@ -70,6 +70,7 @@ def place(
         return Refused(_unknown(workspace_id, target_name))
     if not target.deleting_at and (held := _held(run_id)):
         return held
+    engines.for_backend(target.backend)  # asked here, so that no transaction waits for an engine
     if why := _refusal(target, nodes, gpus):
         release(run_id)
         return Refused(why)

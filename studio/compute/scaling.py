@@ -46,7 +46,7 @@ def never_fits(target: ComputeTarget, nodes: int) -> str:
     if target.type == ComputeTarget.Type.LOCAL:
         return ""
     size = size_of(target)
-    found = engines.for_backend(target.backend)
+    found = engines.known(target.backend)
     reasons = [refusal(size, engine.capacity, -(-nodes // len(found))) for engine in found]
     return reasons[0] if reasons and all(reasons) else ""
 
@@ -73,7 +73,7 @@ def _room(target: ComputeTarget) -> tuple[int, str]:
     if target.type == ComputeTarget.Type.LOCAL:
         return target.max_nodes, ""
     size = size_of(target)
-    found = engines.for_backend(target.backend)
+    found = engines.known(target.backend)
     alive = [engine for engine in found if engine.available]
     if not alive:
         return 0, found[0].message
@@ -115,6 +115,7 @@ def _take(target_id: int) -> bool:
 
 def _round(target: ComputeTarget) -> bool:
     """One plan and its effects. True when something changed that makes another look worthwhile."""
+    engines.for_backend(target.backend)  # asked here, so that no transaction waits for an engine
     step = _write(target)
     changed = False
     for node in list(target.nodes_set.select_related("engine", "target").filter(state=State.PREPARING)):
@@ -195,7 +196,7 @@ def held_events(target: ComputeTarget) -> bool:
 
 
 def _roomiest(target: ComputeTarget, size: Size) -> Engine:
-    found = [engine for engine in engines.for_backend(target.backend) if engine.available]
+    found = [engine for engine in engines.known(target.backend) if engine.available]
     return max(found, key=lambda engine: (_room_on(engine, share(target, engine, size)), -engine.pk))
 
 

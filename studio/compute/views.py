@@ -92,7 +92,7 @@ def _share_note(target: ComputeTarget) -> str:
     if target.type == ComputeTarget.Type.LOCAL:
         return ""
     try:
-        found = engines.for_backend(target.backend)
+        found = engines.known(target.backend)
         away = [engine.message for engine in found if not engine.available]
         return away[0] if away else scaling.share(target, found[0]).note if found else ""
     except StudioError as error:

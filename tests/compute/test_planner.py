@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio.compute.planner import IDLE, LEAVING, PREPARING, RUNNING, UNUSABLE, Ask, Cluster, NodeView, plan
@@ -97,6 +97,7 @@ def test_a_closed_cluster_takes_no_work_and_lets_its_idle_nodes_go():
 states = st.sampled_from([PREPARING, IDLE, RUNNING, LEAVING, UNUSABLE])
 
 
+@settings(deadline=None)
 @given(
     st.lists(states, max_size=8),
     st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2), st.integers(0, 99)), max_size=8),
