@@ -305,6 +305,34 @@ def test_a_reader_sees_no_forms_and_may_not_post(base, reader, uploaded):
     assert client.post(f"{base}fairness/upload", {}).status_code == 403
 
 
+def test_lists_comparisons_and_model_pages_show_fairness_and_explanations(
+    browser, base, run, lab, binary, predictions, uploaded
+):
+    from runs.models import DashboardModel
+    from studio.workspace.models import Model, ModelVersion
+    from tests import builders
+
+    y, _, sensitive = predictions
+    _, models = binary
+    name = "strict:1"
+    other = builders.run(lab)
+    kwargs = {"y_true": y, "y_pred": models["loose:1"]}
+    largest = max(fm.equalized_odds_difference(**kwargs, sensitive_features=s) for s in sensitive.values())
+    listed = browser.get(
+        "/w/lab/experiments/trials/?fair_metric=equalized_odds_difference&fair_measure=recall_score"
+    ).content.decode()
+    assert "Equalized odds difference" in listed and f">{largest:.1%}</a>" in listed
+    assert f"{fm.true_positive_rate(y, models['loose:1']):.1%}" in listed
+    compared = browser.get(f"/w/lab/compare/?run={run.id}&run={other.id}").content.decode()
+    assert 'aria-label="Fairness"' in compared and 'aria-label="Explanations"' in compared and "f5 (" in compared
+    model = Model.objects.create(workspace=lab, name="strict", last_version=1)
+    ModelVersion.objects.create(model=model, version=1)
+    page = browser.get("/w/lab/models/strict/1/").content.decode()
+    assert 'aria-label="Fairness of the model"' in page
+    assert f"{(models[name] == y).mean():.1%}" in page
+    assert DashboardModel.objects.count() == 2
+
+
 def seconds(call):
     start = time.process_time()
     assert call().status_code == 200

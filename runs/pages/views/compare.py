@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from runs import charts
+from runs.insights import summaries
 from runs.models import MetricSeries, Run, RunTag
 from runs.pages.access import workspace_of
 from runs.pages.tabs.metrics.answers import number_or_none
@@ -116,6 +117,10 @@ def compare(request: HttpRequest, ws: str) -> HttpResponse:
         ("Details", _facts(runs)),
         ("Arguments", _mappings([named((run.definition or {}).get("arguments")) for run in runs])),
         ("Tags", _mappings(_tags(runs))),
+        *(
+            (title, [_line(name, cells) for name, cells in lines])
+            for title, lines in summaries.compared([run.id for run in runs]).items()
+        ),
     ]
     ids = [("run", run.id) for run in runs]
     chosen = options(request)

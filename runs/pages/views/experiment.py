@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from runs import charts
 from runs.actions import experiments
+from runs.insights import summaries
 from runs.models import Experiment, ExperimentTag, Run
 from runs.pages import rows as table
 from runs.pages.access import experiment_of, may_edit
@@ -107,6 +108,7 @@ def experiment_page(request: HttpRequest, ws: str, name: str) -> HttpResponse:
         "columns": [{"name": column, "order": f"metric:{column}"} for column in columns],
         "known": sorted(set(known) | set(columns)),
         "chosen": set(columns),
+        "fairness": summaries.columns(ids, request.GET.get("fair_measure"), request.GET.get("fair_metric")),
         "states": [str(state) for state in State],
         "operators": OPERATORS,
         "order": order,

@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods
 
 from runs.actions import models as registry
+from runs.insights import summaries
 from runs.models import Run
 from runs.pages.access import may_edit, workspace_of
 from runs.pages.views.actions import tags_as_text, tags_from
@@ -79,6 +80,7 @@ def version(request: HttpRequest, ws: str, name: str, version: int) -> HttpRespo
         "files": model_pages.files_of(found),
         "base": model_url(ws, name, version),
         "model_id": str(found),
+        "insights": summaries.of_model(found),
         "load": f'Model(workspace, "{found.model.name}", version={found.version}).download("models")',
     }
     return render(request, "models/version.html", context)
