@@ -156,7 +156,15 @@ class MlflowPeer:
 
     def __init__(self, server: Mlflow) -> None:
         self.server = server
-        connection = self.connect()
+        for attempt in range(5):  # its master restarts a worker that was slow to say that it is there
+            try:
+                connection = self.connect()
+                connection.json("POST", f"{self.api}/experiments/search", {"max_results": 1})
+                break
+            except (OSError, RuntimeError):
+                if attempt == 4:
+                    raise
+                time.sleep(2)
         self.experiment = connection.json("POST", f"{self.api}/experiments/create", {"name": "load"})["experiment_id"]
         self.seeded = connection.json("POST", f"{self.api}/experiments/create", {"name": "seeded"})["experiment_id"]
 
