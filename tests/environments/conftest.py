@@ -29,8 +29,12 @@ def home(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, wh
     return tmp_path
 
 
+OURS = ("azureml/", "atelier/", "atelier-test-base:")
+
+
 def _named() -> set[str]:
-    return {tag for image in images.list_images() for tag in image.tags}
+    """Tags that builds of environments make; what other suites on the engine have is left alone."""
+    return {tag for image in images.list_images() for tag in image.tags if tag.startswith(OURS)}
 
 
 @pytest.fixture(scope="session")
