@@ -19,7 +19,9 @@ from runs.models.raw import RunKey
 from runs.queue import wake
 from runs.states import State
 from studio.compute import targets
+from studio.environments import credentials
 from studio.errors import Conflict, Invalid, NotFound
+from studio.workspace.models import Workspace
 
 SCRIPT_TYPE = "azureml.scriptrun"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,255}")
@@ -167,7 +169,19 @@ def _definition(workspace_id: int, new: NewRun, snapshot: Snapshot | None) -> tu
     compute = asked or checked.target
     if targets.find(workspace_id, compute) is None:
         raise NotFound(f"There is no compute target {compute!r} in this workspace; 'local' is in every one.", "compute")
-    return checked.raw, compute
+    return _without_password(workspace_id, checked.raw), compute
+
+
+def _without_password(workspace_id: int, definition: dict[str, Any]) -> dict[str, Any]:
+    """The definition as it may be kept and shown: a registry's password goes where only builds find it."""
+    environment = definition.get("environment")
+    if not isinstance(environment, dict):
+        return definition
+    docker = environment.get("docker")
+    if not isinstance(docker, dict) or not docker.get("baseImageRegistry"):
+        return definition
+    workspace = Workspace.objects.get(pk=workspace_id)
+    return {**definition, "environment": credentials.put_away(workspace, environment)}
 
 
 def moment(value: Any, field: str) -> dt.datetime | None:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from studio.environments import register
+from studio.environments import credentials, register
 from studio.environments.logs import Writer
 from studio.environments.models import Build, Image, Lock, Use
 from studio.workspace.models import Workspace
@@ -167,3 +167,21 @@ def test_rest_refuses_what_is_no_environment(lab: Workspace, contributor: User, 
         "/api/v1/workspaces/lab/environments", body, content_type="application/json", **people.bearer(contributor)
     )
     assert answer.status_code == 400 and answer.json()["error"]["message"]
+
+
+def test_a_registrys_password_in_a_submitted_run_is_not_kept_with_the_run(lab: Workspace, contributor: User) -> None:
+    from runs.models import Run
+
+    registry = {"address": "registry.example", "username": "ann", "password": "open sesame"}
+    environment = definition(docker={"baseImage": "a/b:1", "baseImageRegistry": registry})
+    body = {
+        "experiment": "trials",
+        "kind": "script",
+        "definition": {"command": "true", "target": "local", "environment": environment},
+    }
+    headers = people.bearer(contributor)
+    made = Client().post("/api/v1/workspaces/lab/runs", body, content_type="application/json", **headers)
+    assert made.status_code == 201, made.content
+    assert "sesame" not in made.content.decode() and "sesame" not in str(Run.objects.get().definition)
+    whole = credentials.filled_in(lab, Run.objects.get().definition["environment"])
+    assert whole["docker"]["baseImageRegistry"]["password"] == "open sesame", "the build has it all the same"
