@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atelier import artifacts
-from atelier.client import Client, file_path, segment
+from atelier import artifacts, registry
+from atelier.client import file_path, segment
 from atelier.errors import ModelNotFoundError, NotFoundError, UnsupportedError, UserError
 
 if TYPE_CHECKING:
@@ -19,87 +18,13 @@ if TYPE_CHECKING:
 CACHE = "azureml-models"
 
 
-class Framework:
-    """Names of model frameworks."""
-
-    CUSTOM = "Custom"
-    SCIKITLEARN = "ScikitLearn"
-    ONNX = "Onnx"
-    TENSORFLOW = "TensorFlow"
-    TFKERAS = "TfKeras"
-    PYTORCH = "PyTorch"
-    MULTI = "Multi"
-
-
-def register(
-    client: Client,
-    workspace: str,
-    name: str,
-    source: Mapping[str, str],
-    *,
-    tags: Mapping[str, Any] | None = None,
-    properties: Mapping[str, Any] | None = None,
-    framework: str | None = None,
-    framework_version: str | None = None,
-    description: str | None = None,
-    datasets: Any = None,
-    sample_input: Any = None,
-) -> dict[str, Any]:
-    """A new version of `name`; `source` is {run_id, path} or {upload_id}. The server's record of it."""
-    body: dict[str, Any] = {
-        "name": name,
-        **source,
-        "description": description,
-        "tags": _texts(tags),
-        "properties": _texts(properties),
-        "framework": framework,
-        "framework_version": framework_version,
-        "datasets": _datasets(datasets),
-        "sample_input": sample_input,
-    }
-    body = {key: value for key, value in body.items() if value is not None}
-    return client.call("POST", f"/workspaces/{segment(workspace)}/models", json_body=body)
-
-
-def _texts(values: Mapping[str, Any] | None) -> dict[str, str | None] | None:
-    if values is None:
-        return None
-    return {str(key): None if value is None else str(value) for key, value in values.items()}
-
-
-def _datasets(datasets: Any) -> list[dict[str, str]] | None:
-    """[(scenario, dataset), …] as records; what matters is which data was used for what."""
-    if not datasets:
-        return None
-    return [{"scenario": str(scenario), "name": str(getattr(data, "name", data))} for scenario, data in datasets]
-
-
-def upload(client: Client, workspace: str, path: Path) -> str:
-    """Send a file or folder for registration; the upload's id."""
-    upload_id = str(uuid.uuid4())
-    if path.is_dir():
-        files = list(artifacts.folder_files(path, path.resolve().name))
-        if not files:
-            raise UserError(f"The folder {path} is empty, so there is no model to register.")
-    elif path.is_file():
-        files = [(path.name, path)]
-    else:
-        raise UserError(f"There is no file or folder {str(path)!r} to register as a model.")
-    for name, file in files:
-        address = f"/workspaces/{segment(workspace)}/model-uploads/{upload_id}/{file_path(name)}"
-        with file.open("rb") as content:
-            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
-            client.call("PUT", address, body=content, headers=headers, timeout=artifacts.LONG)
-    return upload_id
-
-
 class Model:
     """A registered model: the newest that fits name, tags, properties and run, or exactly `id` or `version`.
 
     Raises `ModelNotFoundError` when there is none.
     """
 
-    Framework = Framework
+    Framework = registry.Framework
 
     def __init__(
         self,
@@ -243,7 +168,7 @@ class Model:
         resource_configuration: Any = None,
     ) -> Model:
         """Register a local file or folder as a new version of `model_name`."""
-        upload_id = upload(workspace.client, workspace.name, Path(model_path))
+        upload_id = registry.upload(workspace.client, workspace.name, Path(model_path))
         return workspace.register_model(
             model_name,
             {"upload_id": upload_id},
@@ -317,12 +242,12 @@ class Model:
         resource_configuration: Any = None,
     ) -> None:
         """Replace the tags and the description, as far as given."""
-        body = {"tags": _texts(tags), "description": description}
+        body = {"tags": registry.texts(tags), "description": description}
         self._change({key: value for key, value in body.items() if value is not None})
 
     def add_tags(self, tags: Mapping[str, Any]) -> None:
         """Set or change tags."""
-        self._change({"tags": {**self.tags, **(_texts(tags) or {})}})
+        self._change({"tags": {**self.tags, **(registry.texts(tags) or {})}})
 
     def remove_tags(self, tags: Any) -> None:
         """Remove tags by key."""
@@ -345,7 +270,7 @@ class Model:
         taken = [key for key, value in properties.items() if self.properties.get(key, str(value)) != str(value)]
         if taken:
             raise UserError(f"Properties do not change: {', '.join(taken)} exist with another value.")
-        self._change({"properties": {**self.properties, **(_texts(properties) or {})}})
+        self._change({"properties": {**self.properties, **(registry.texts(properties) or {})}})
 
     def _change(self, body: dict[str, Any]) -> None:
         address = _address(self.workspace, self.name, self.version)
@@ -429,15 +354,6 @@ def _own_workspace() -> Workspace:
     if not hasattr(run, "experiment"):
         raise UserError("get_model_path needs _workspace outside of a submitted run.")
     return run.experiment.workspace
-
-
-class ResourceConfiguration:
-    """CPU, memory and GPUs that a deployed model would ask for; a model here is not deployed."""
-
-    def __init__(self, cpu: float | None = None, memory_in_gb: float | None = None, gpu: int | None = None) -> None:
-        self.cpu = cpu
-        self.memory_in_gb = memory_in_gb
-        self.gpu = gpu
 
 
 def _no_deployment(name: str) -> staticmethod[..., Any]:

@@ -15,7 +15,8 @@ from atelier.client import Client, segment
 from atelier.datastore import Datastore
 from atelier.errors import ConfigurationError, NotFoundError, UnsupportedError, UserError
 from atelier.experiment import Experiment
-from atelier.model import Model, register
+from atelier.model import Model
+from atelier.registry import register
 from atelier.run.run import Run
 
 if TYPE_CHECKING:
@@ -292,7 +293,7 @@ class Workspace:
         return self.run(run_id)
 
     def register_model(self, name: str, source: Mapping[str, str], **described: Any) -> Model:
-        """A new version of the model `name` from a run's path or an upload; see `atelier.model.register`."""
+        """A new version of the model `name` from a run's path or an upload; see `atelier.registry.register`."""
         return Model(self, _record_of_server=register(self.client, self.name, name, source, **described))
 
     def get_default_compute_target(self, type: str) -> ComputeTarget | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from atelier.compute import ComputeStatus
+from atelier.compute_status import ComputeStatus
 from azureml.core import Environment, Experiment, RunConfiguration, ScriptRunConfig
 from azureml.core.environment import DockerSection, PythonSection, SparkSection
 from azureml.core.runconfig import DockerConfiguration, SparkConfiguration

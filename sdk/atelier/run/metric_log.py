@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,16 @@ CHART_KEYS = {
 }  # fmt: skip
 
 
-class MetricLogging:
+class MetricLogging(ABC):
     """`log` and its family; a subclass says where a value and a file go (`_record`, `_attach`)."""
 
+    @abstractmethod
     def _record(self, kind: str, name: str, value: Any, step: int | None = None) -> None:
-        raise NotImplementedError
+        """Take a value: plain, checked, of one kind of the wire."""
 
+    @abstractmethod
     def _attach(self, kind: str, name: str, file_name: str, content: bytes) -> None:
-        raise NotImplementedError
+        """Take a file that is a metric's value."""
 
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         """Log one value: a number, text or a boolean; numpy and torch scalars give up their item.

@@ -1,5 +1,5 @@
 """What a deployed model would need; accepted when a model is registered."""
 
-from atelier.model import ResourceConfiguration
+from atelier.registry import ResourceConfiguration
 
 __all__ = ["ResourceConfiguration"]
