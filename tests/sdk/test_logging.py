@@ -98,8 +98,12 @@ def test_many_points_arrive_in_order(experiment: Experiment):
     run = experiment.start_logging()
     for i in range(50_000):
         run.log("loss", i, step=i)
+        run.log("half", i / 2 if i != 7 else math.nan)
     run.complete()
-    assert run.get_metrics("loss")["loss"] == list(range(50_000))
+    whole, by_name = run.get_metrics(), run.get_metrics("loss") | run.get_metrics("half")
+    assert by_name["loss"] == whole["loss"] == list(range(50_000)) and type(by_name["loss"][0]) is int
+    assert math.isnan(by_name["half"].pop(7)) and math.isnan(whole["half"].pop(7))
+    assert by_name["half"] == whole["half"] and by_name["half"][-1] == 49_999 / 2
 
 
 def test_a_long_list_and_a_long_table_arrive_whole(experiment: Experiment):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from atelier import artifacts, config, git, snapshots
 from atelier.errors import NotFoundError, ServiceError, UnsupportedError, UserError
+from atelier.history import long_series
 from atelier.run import opened
 from atelier.run.files import RunFiles
 from atelier.run.metric_log import MetricLogging
@@ -135,6 +136,10 @@ class Run(MetricLogging, RunFiles):
         `populate` reads the JSON behind confusion matrices, accuracy tables, residuals and predictions.
         """
         self.flush()
+        if name is not None and not recursive and run_type is None:
+            series = long_series(self._client, self._id, name)
+            if series is not None:
+                return {name: series}
         params = {"name": name, "recursive": recursive or None, "type": run_type}
         runs = self._client.call("GET", self._address("/metrics"), params=params)["runs"]
         shaped = {
