@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
-from runs.models import Run, RunEvent
+from runs.models import Run, RunEvent, raw
 from runs.states import FINAL, State, may_move
 
 
@@ -32,10 +31,14 @@ def move(run: Run, to: State, *, reason: str = "", **fields: Any) -> bool:
         changes["waiting_for"] = ""
     elif to == State.PROVISIONING and old == State.RUNNING:
         changes["started_at"] = None  # tried again: the clock starts anew
-    with transaction.atomic():
-        if not Run.objects.filter(pk=run.pk, state=old).update(**changes):
+    columns, values = raw.assignments(Run, changes)
+    with raw.batch():
+        moved = raw.together(
+            (f"UPDATE runs_run SET {columns} WHERE id = %s AND state = %s RETURNING id", [*values, run.pk, str(old)])
+        )
+        if not moved[0]:
             return False
-        RunEvent.objects.create(run_id=run.pk, state=to, at=now, reason=reason)
+        raw.send(*raw.insert(RunEvent(run_id=run.pk, state=to, at=now, reason=reason)))
     for name, value in changes.items():
         setattr(run, name, value)
     return True

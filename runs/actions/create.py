@@ -114,7 +114,7 @@ def create(workspace_id: int, by: str, new: NewRun) -> Created:
         submitted_by=by,
     )
     try:
-        with transaction.atomic():
+        with raw.batch():
             _insert(run, name, tags, properties)
     except IntegrityError:
         return _repeated(workspace_id, identity, name, new.id)
@@ -201,13 +201,16 @@ def _insert(run: Run, experiment: str, tags: dict[str, str | None], properties: 
     row = raw.one(_EXPERIMENT, [run.workspace_id, experiment, 1, run.created_at, 1])
     assert row is not None
     run.experiment_id, run.number = row
-    Run.objects.bulk_create([run])
-    event = born(run)
-    raw.run(
-        "INSERT INTO runs_runevent (run_id, state, at, reason) VALUES (%s, %s, %s, %s)",
-        [run.id, str(event.state), event.at, event.reason],
-    )
-    insert_tags([run], tags, properties)
+    raw.send(*raw.insert(run))
+    raw.send(*raw.insert(born(run)))
+    if tags:
+        params = [value for key, text in tags.items() for value in (run.id, run.experiment_id, key, text)]
+        raw.send(
+            f"INSERT INTO runs_runtag (run_id, experiment_id, key, value) VALUES {raw.values(len(tags), 4)}", params
+        )
+    if properties:
+        params = [value for key, text in properties.items() for value in (run.id, key, text)]
+        raw.send(f"INSERT INTO runs_runproperty (run_id, key, value) VALUES {raw.values(len(properties), 3)}", params)
 
 
 def insert_tags(runs: list[Run], tags: dict[str, str | None], properties: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from runs import metricstore
@@ -47,7 +47,7 @@ ON CONFLICT (run_id, name, "column") DO UPDATE SET
   WHEN excluded.max IS NULL OR runs_metricseries.max >= excluded.max THEN runs_metricseries.max ELSE excluded.max END,
  updated_at = excluded.updated_at
 RETURNING id, name, "column", count, loose, kind"""
-_BATCH = "INSERT INTO runs_metricbatch (run_id, batch) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_BATCH = "INSERT INTO runs_metricbatch (run_id, batch) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING id"
 _CHUNKS = "INSERT INTO runs_metricchunk (series_id, start, count, data) VALUES "
 
 
@@ -93,14 +93,18 @@ def append(run: RunKey, batch: Any, series: Any) -> int:
         ) from None
     metrics, accepted = parse(series)
     try:
-        with transaction.atomic():
-            if raw.run(_BATCH, [run.id, identity]) == 0:
-                return 0
-            _write(run, metrics)
+        with raw.batch():
+            _write(run, identity, metrics)
+    except _Repeated:
+        return 0
     except IntegrityError:
         raw.run_key(run.id)  # it was deleted meanwhile: NotFound
         raise
     return accepted
+
+
+class _Repeated(Exception):
+    """The batch came before: roll back what was sent together with its id."""
 
 
 # -- reading the batch ------------------------------------------------------------------------------------------------
@@ -193,7 +197,7 @@ def _same_kind(name: str, old: str, new: str) -> None:
 # -- writing it -------------------------------------------------------------------------------------------------------
 
 
-def _write(run: RunKey, metrics: list[Metric]) -> None:
+def _write(run: RunKey, identity: str, metrics: list[Metric]) -> None:
     now = timezone.now()
     params: list[Any] = []
     count = 0
@@ -205,9 +209,15 @@ def _write(run: RunKey, metrics: list[Metric]) -> None:
         for name, column in metric.columns.items():
             params += _series_row(run, metric, name, column, now)
             count += 1
+    statements: list[tuple[str, raw.Params]] = [(_BATCH, [run.id, identity])]
+    if count:
+        statements.append((_UPSERT.format(values=raw.values(count, 15)), params))
+    fresh, *found = raw.together(*statements)
+    if not fresh:
+        raise _Repeated
     if not count:
         return
-    returned = raw.rows(_UPSERT.format(values=raw.values(count, 15)), params)
+    returned = found[0]
     state = {(name, column): (key, total, loose) for key, name, column, total, loose, _ in returned}
     for _, name, _, _, _, kind in returned:
         _same_kind(name, kind, next(metric.kind for metric in metrics if metric.name == name))
@@ -274,7 +284,7 @@ def _write_chunks(metrics: list[Metric], state: State) -> None:
                 params += [state[metric.name, name][0], first + offset, chunk.count, chunk.to_blob()]
                 count += 1
     if count:
-        raw.run(_CHUNKS + raw.values(count, 4), params)
+        raw.send(_CHUNKS + raw.values(count, 4), params)
 
 
 def merge_loose(series_id: int) -> None:
@@ -289,7 +299,9 @@ def merge_loose(series_id: int) -> None:
     if taken > 1:
         ids = [key for key, _, _ in tail[:taken]]
         found = raw.rows(
-            f"SELECT start, count, data FROM runs_metricchunk WHERE id IN ({raw.marks(taken)}) ORDER BY start", ids
+            f"SELECT start, count, data FROM runs_metricchunk WHERE id IN ({raw.marks(taken)}) ORDER BY start",
+            ids,
+            binary=True,
         )
         chunks: list[Chunk] = []
         end = start = found[0][0]
@@ -299,6 +311,6 @@ def merge_loose(series_id: int) -> None:
             chunks.append(Chunk.from_blob(count, data))
             end = at + count
         merged = metricstore.merge(chunks)
-        raw.run(f"DELETE FROM runs_metricchunk WHERE id IN ({raw.marks(taken)})", ids)
-        raw.run(_CHUNKS + raw.values(1, 4), [series_id, start, merged.count, merged.to_blob()])
-    raw.run("UPDATE runs_metricseries SET loose = 0 WHERE id = %s", [series_id])
+        raw.send(f"DELETE FROM runs_metricchunk WHERE id IN ({raw.marks(taken)})", ids)
+        raw.send(_CHUNKS + raw.values(1, 4), [series_id, start, merged.count, merged.to_blob()])
+    raw.send("UPDATE runs_metricseries SET loose = 0 WHERE id = %s", [series_id])

@@ -36,13 +36,14 @@ def end(key: RunKey, status: Any, error: Any = None) -> Run:
     if status not in ENDS:
         raise Invalid(f"status is Completed, Failed or Canceled; {str(status)[:40]!r} is none of them.", "status")
     fields = clean_error(error)
-    run = loaded(key)
+    # What the caller has just read is enough for a move; when it is old, the move fails and the row is read.
+    run = Run(id=key.id, state=key.state, kind=key.kind, parent_id=key.parent_id)
     if run.kind != Run.Kind.INTERACTIVE:
-        return _said(run, status, fields)
+        return _said(loaded(key), status, fields)
     for _ in range(3):
         if is_final(run.state):
             if run.state == ENDS[status]:
-                return run
+                return loaded(key)
             raise Conflict(f"The run ended as {run.state} before; an end is not changed.")
         if move(run, ENDS[status], reason=fields.get("error_message", "")[:300], **fields):
             _wake_parent(run)
@@ -114,7 +115,7 @@ def cancel(key: RunKey, by: str) -> Run:
 
 def _open_below(run_id: str) -> list[str]:
     sql = (
-        "WITH RECURSIVE below(id) AS (SELECT %s UNION ALL SELECT r.id FROM runs_run r JOIN below b ON r.parent_id = b.id) "
+        "WITH RECURSIVE below(id) AS (SELECT id FROM runs_run WHERE id = %s UNION ALL SELECT r.id FROM runs_run r JOIN below b ON r.parent_id = b.id) "
         "SELECT id FROM below"
     )
     return [key for (key,) in raw.rows(sql, [run_id])]

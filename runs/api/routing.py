@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
@@ -248,6 +248,9 @@ def gate(routes: dict[str, Route]) -> Callable[..., HttpResponse]:
             response.status_code = 405
             response["Allow"] = ", ".join(sorted(routes))
             return response
+        # Asking the database before each request whether it is there would double the cost of the short ones. When it
+        # was restarted, one request is answered 503, which clients send again, and Django connects anew after it.
+        connection.health_check_done = True
         try:
             if any("\x00" in value for value in named.values() if isinstance(value, str)) or "%00" in request.META.get(
                 "QUERY_STRING", ""
@@ -256,7 +259,7 @@ def gate(routes: dict[str, Route]) -> Callable[..., HttpResponse]:
             return answer(found.view(_enter(found, request, named), **named), found.status)
         except StudioError as error:
             return refusal(error)
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             return refusal(
                 Unavailable(f"The database does not answer now; try again. ({str(error).splitlines()[0][:200]})")
             )

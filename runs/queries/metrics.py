@@ -56,7 +56,7 @@ def chunks_of(series_ids: Sequence[int]) -> dict[int, list[tuple[int, Chunk]]]:
     found: dict[int, list[tuple[int, Chunk]]] = {key: [] for key in series_ids}
     for part in _parts(series_ids, 500):
         sql = f"SELECT series_id, start, count, data FROM runs_metricchunk WHERE series_id IN ({raw.marks(len(part))})"
-        for key, start, count, data in raw.rows(f"{sql} ORDER BY series_id, start", part):
+        for key, start, count, data in raw.rows(f"{sql} ORDER BY series_id, start", part, binary=True):
             found[key].append((start, Chunk.from_blob(count, data)))
     return found
 
@@ -268,7 +268,7 @@ def _history(found: list[tuple[int, Chunk]]) -> Iterator[bytes]:
 def tree(run: RunKey, type_: str | None = None) -> list[str]:
     """The run and all below it, oldest first; of one run type when it is given."""
     sql = (
-        "WITH RECURSIVE below(id) AS (SELECT %s UNION ALL SELECT r.id FROM runs_run r JOIN below b ON r.parent_id = b.id) "
+        "WITH RECURSIVE below(id) AS (SELECT id FROM runs_run WHERE id = %s UNION ALL SELECT r.id FROM runs_run r JOIN below b ON r.parent_id = b.id) "
         "SELECT r.id FROM runs_run r JOIN below b ON r.id = b.id"
     )
     params: list[Any] = [run.id]
