@@ -7,9 +7,12 @@ import re
 
 import orjson
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runs.models import Experiment, Run, RunTag
+from runs.queries import overview
 from runs.states import State
 from studio.workspace.models import Membership, Role
 from tests import builders, people
@@ -235,3 +238,15 @@ def test_an_experiment_without_runs_says_how_to_begin(browser, lab):
     builders.experiment(lab, "empty")
     assert "start_logging" in text(browser.get("/w/lab/experiments/empty/"))
     assert Experiment.objects.count() == 1
+
+
+def test_what_runs_now_is_found_among_many_through_the_index_of_those(lab):
+    builders.run(lab, state=State.RUNNING)
+    with CaptureQueriesContext(connection) as asked:
+        overview.running(lab)
+    look = next(query["sql"] for query in asked if "state IN" in query["sql"])
+    if connection.vendor == "sqlite":  # PostgreSQL reads a table this small whole, whatever indexes there are
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {look}")
+            assert "USING INDEX runs_not_final" in str(cursor.fetchall())
+    assert [run.state for run in overview.running(lab)] == [State.RUNNING]
