@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import builtins
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from atelier import submission
+from atelier import frames, submission
 from atelier.client import Client, segment
 from atelier.errors import NotFoundError, UserError
 from atelier.run import opened
@@ -16,6 +16,8 @@ from atelier.run.run import Run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pandas
 
     from atelier.workspace import Workspace
 
@@ -166,6 +168,17 @@ class Experiment:
             if self._record is not None:
                 raise
             return  # an experiment comes to be with its first run
+
+    def to_pandas(
+        self, limit: int | None = None, metrics: Sequence[str] = (), include_children: bool = False
+    ) -> pandas.DataFrame:
+        """The newest `limit` runs as a data frame with the last values of `metrics`; see `atelier.frames.frame`."""
+        params = {
+            "experiment": self.name,
+            "metrics": ",".join(metrics) or None,
+            "include_children": include_children or None,
+        }
+        return frames.frame(self._client.pages(f"/workspaces/{segment(self.workspace.name)}/runs", params, limit))
 
     @staticmethod
     def list(

@@ -151,6 +151,16 @@ def test_runs_are_listed_newest_first_and_filtered(experiment: Experiment):
     assert [run.id for run in Run.list(experiment, status="Running")] == []
 
 
+def test_runs_are_read_into_pandas(experiment: Experiment):
+    for i in range(3):
+        with experiment.start_logging(tags={"fold": i}) as run:
+            run.log("auc", i / 10)
+    frame = experiment.to_pandas(limit=2, metrics=["auc"])
+    assert list(frame["metrics.auc"]) == [0.2, 0.1] and list(frame["tags.fold"]) == ["2", "1"]
+    assert list(frame["status"]) == ["Completed"] * 2 and (frame["seconds"] >= 0).all()
+    assert str(frame["created_at"].dtype).endswith("UTC]") and frame["id"][0] == run.id
+
+
 def test_a_run_of_another_experiment_is_told_apart(experiment: Experiment, ws: Workspace):
     with experiment.start_logging() as run:
         pass
