@@ -79,6 +79,11 @@
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.status === 304) event.detail.isError = false;
   });
+  // On a phone the tabs scroll sideways: the one that is open comes into view, and the page stays at its top.
+  document.querySelectorAll(".tabs [aria-current], .rail [aria-current]").forEach((node) => {
+    const strip = node.closest(".tabs, .rail");
+    strip.scrollLeft = node.offsetLeft - strip.offsetLeft - (strip.clientWidth - node.offsetWidth) / 2;
+  });
   show(document);
   document.querySelectorAll("form[data-bulk]").forEach(count);
 })();

@@ -190,3 +190,15 @@ def test_no_page_is_wider_than_a_phone_and_every_control_has_a_name(open_page, s
                 problems[f"{path} {'phone' if phone else 'desk'}"] = found
     assert not problems, problems
     assert Run.objects.count() == 3
+
+
+def test_a_description_is_edited_where_it_stands(open_page, shop):
+    run = builders.run(shop, display_name="before", state=State.COMPLETED)
+    page = open_page(f"/w/lab/runs/{run.id}/")
+    page.get_by_role("link", name="Edit name, description, tags").click()
+    page.get_by_label("Name").fill("after")
+    page.get_by_label("Tags").fill("kept=yes")
+    assert page.url.endswith(f"/runs/{run.id}/")
+    page.get_by_role("button", name="Save").click()
+    page.locator("h1", has_text="after").wait_for()
+    assert page.locator(".tag", has_text="kept").is_visible()

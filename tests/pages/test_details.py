@@ -198,3 +198,10 @@ def test_the_raw_json_and_the_definition_are_there_to_read(page, lab):
     assert page(run, "details/json").json()["definition"]["script"] == "train.py"
     assert page(run, "details/definition").json() == rich.DEFINITION
     assert page(builders.run(lab), "details/definition").status_code == 404
+
+
+def test_editing_opens_in_place_and_as_a_page_of_its_own(browser, lab):
+    run = builders.run(lab, display_name="mine")
+    in_place = text(browser.get(f"/w/lab/runs/{run.id}/edit", headers={"HX-Request": "true"}))
+    assert "<html" not in in_place and 'value="mine"' in in_place
+    assert "<html" in text(browser.get(f"/w/lab/runs/{run.id}/edit"))

@@ -14,6 +14,7 @@ from runs.pages.access import run_of
 from runs.pages.views.experiments import experiment_url
 from runs.pages.views.run import run_url
 from studio.errors import StudioError
+from studio.htmx import respond
 from studio.template_tags import filesize
 from studio.workspace.models import Role
 
@@ -67,7 +68,8 @@ def edit(request: HttpRequest, ws: str, run_id: str) -> HttpResponse:
             return redirect(run_url(run))
     text = request.POST.get("tags", "") if problem else tags_as_text(kept)
     context = run_context(run) | {"tags_text": text, "problem": problem}
-    return render(request, "runs/edit.html", context, status=problem.status if problem else 200)
+    status = problem.status if problem else 200
+    return respond(request, page="runs/edit.html", fragment="runs/parts/edit_form.html", context=context, status=status)
 
 
 @require_POST
