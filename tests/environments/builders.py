@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
+from studio.containers import containers
 from studio.environments.models import ACTIVE, Build
 from studio.environments.prepare import Backend, Prepared, find_or_build
 from studio.environments.tasks import build as build_task
@@ -66,3 +68,16 @@ def prepared(
         work()
         found = find_or_build(workspace, wanted, backend=backend, engine=engine, for_run=run)
     return found
+
+
+def output(image: str, *command: str, user: str = "1000:1000") -> str:
+    """What a command writes inside an image."""
+    name = f"atelier-test-{uuid.uuid4().hex[:8]}"
+    containers.create(containers.ContainerSpec(name=name, image=image, command=list(command), user=user))
+    try:
+        containers.start(name)
+        while containers.inspect(name).status == "running":
+            pass
+        return containers.logs(name).decode().strip()
+    finally:
+        containers.remove(name)

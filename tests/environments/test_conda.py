@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 from studio.environments.logs import build_log
 from studio.environments.models import Lock
 from studio.workspace.models import Workspace
-from tests.environments.builders import definition, prepared
+from tests.environments.builders import definition, output, prepared
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("home")]
 
@@ -56,12 +56,9 @@ def package(folder: Path, name: str, version: str, files: dict[str, str | bytes]
         add("info/paths.json", json.dumps({"paths_version": 1, "paths": paths}))
 
 
-@pytest.fixture
-def channel(tmp_path: Path) -> str:
-    """A channel with a Python (a thin one that leans on this host's) and greeting 1.0 and 1.1, which need it."""
-    folder = tmp_path / "channel"
+def channel_in(folder: Path, base: Path) -> str:
+    """A channel with a Python (a thin one that leans on `base`) and greeting 1.0 and 1.1, which need it."""
     folder.mkdir()
-    base = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     home = f"home = {base.parent}\ninclude-system-site-packages = false\nversion = {version}\n"
     files: dict[str, str | bytes] = {
@@ -75,6 +72,12 @@ def channel(tmp_path: Path) -> str:
         package(folder, "greeting", number, dict(module), [f"python {version}.*"])
     index(folder)
     return folder.as_uri()
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> str:
+    """The channel for environments on this host."""
+    return channel_in(tmp_path / "channel", Path(sys._base_executable).resolve())  # type: ignore[attr-defined]
 
 
 def index(folder: Path) -> None:
@@ -147,3 +150,16 @@ def test_without_channels_conda_names_come_from_pypi_with_a_line_each(lab: Works
     log = build_log(found.build_id or 0).data.decode()
     assert "conda idna 3.10.*: taken from PyPI as idna==3.10.*, as this site allows no conda channel" in log
     assert "conda mkl 2020.*: left out, it is a system library" in log
+
+
+@pytest.mark.docker
+def test_conda_packages_are_laid_out_in_an_image_under_the_path_they_run_from(
+    lab: Workspace, settings: Settings, tmp_path: Path, engine: None
+) -> None:
+    settings.CONDA_CHANNELS = [channel_in(tmp_path / "channel", Path("/usr/bin/python3.11"))]
+    found = prepared(lab, definition(conda=["python=3.11", "greeting=1.0"], pip=["idna==3.10"]), backend="docker")
+    assert found.state == "ready", found.message
+    code = "import greeting, idna, atelier, sys; print(greeting.VERSION, idna.__version__, sys.prefix)"
+    assert output(found.image, found.python, "-c", code) == "1.0 3.10 /opt/env"
+    lock = Lock.objects.get()
+    assert "greeting-1.0-0.tar.bz2" in lock.conda and "idna==3.10" in lock.pip

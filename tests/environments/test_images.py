@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from pytest_django.fixtures import Settings
 
@@ -13,22 +11,9 @@ from studio.environments.models import Build, Image
 from studio.environments.prepare import Prepared, find_or_build, no_longer_waits
 from studio.environments.tasks import build as build_task
 from studio.workspace.models import Workspace
-from tests.environments.builders import definition, prepared
+from tests.environments.builders import definition, output, prepared
 
 pytestmark = [pytest.mark.docker, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("engine")]
-
-
-def output(image: str, *command: str, user: str = "1000:1000") -> str:
-    """What a command writes inside an image."""
-    name = f"atelier-test-{uuid.uuid4().hex[:8]}"
-    containers.create(containers.ContainerSpec(name=name, image=image, command=list(command), user=user))
-    try:
-        containers.start(name)
-        while containers.inspect(name).status == "running":
-            pass
-        return containers.logs(name).decode().strip()
-    finally:
-        containers.remove(name)
 
 
 def log_of(found: Prepared) -> str:
