@@ -23,7 +23,9 @@ from studio.containers import networks, volumes
 from studio.errors import Conflict, StudioError
 
 log = logging.getLogger(__name__)
-LEASE = timedelta(seconds=120)
+# How long a killed process keeps others from acting for its target. Two that act at once do no harm: what they make has
+# names, and is made once.
+LEASE = timedelta(seconds=20)
 State = Node.State
 
 
@@ -101,7 +103,10 @@ def settle(target_id: int) -> None:
     try:
         for _ in range(5):  # each round may free or fill what the next one plans with
             target = ComputeTarget.objects.filter(pk=target_id).first()
-            if target is None or not _round(target):
+            if target is None:
+                break
+            ComputeTarget.objects.filter(pk=target_id).update(leased_until=timezone.now() + LEASE)
+            if not _round(target):
                 break
     finally:
         ComputeTarget.objects.filter(pk=target_id).update(leased_until=None)

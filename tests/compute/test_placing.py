@@ -187,3 +187,14 @@ def test_an_instance_is_one_node_that_is_always_on(lab, cluster):
     shown = targets.as_json(target)
     assert (shown["state"], shown["current_node_count"]) == ("Running", 1)
     assert isinstance(placing.place("a", lab.pk, "mine"), Placed)
+
+
+def test_a_process_that_was_killed_while_it_scaled_holds_others_up_for_seconds_only(lab, cluster):
+    target = cluster()
+    soon = timezone.now() + scaling.LEASE
+    ComputeTarget.objects.filter(pk=target.pk).update(leased_until=soon)
+    assert isinstance(placing.place("a", lab.pk, "cpu"), Waiting)
+    assert states(target) == []
+    ComputeTarget.objects.filter(pk=target.pk).update(leased_until=timezone.now())
+    assert isinstance(placing.place("a", lab.pk, "cpu"), Placed)
+    assert scaling.LEASE.total_seconds() <= 30
