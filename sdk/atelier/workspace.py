@@ -159,8 +159,11 @@ class Workspace:
         found: dict[str, builtins.list[Workspace]] = {}
         for entry in client.call("GET", "/me")["workspaces"]:
             one = Workspace(None, None, entry["name"], auth=auth or client, _disable_service_check=True)
-            if resource_group in (None, one.resource_group) and subscription_id in (None, one.subscription_id):
-                found[one.name] = [one]
+            if resource_group is not None and one.resource_group != resource_group:
+                continue  # asking a workspace for its group is a request of its own
+            if subscription_id is not None and one.subscription_id != subscription_id:
+                continue
+            found[one.name] = [one]
         return found
 
     @classmethod

@@ -82,6 +82,7 @@ def test_workspaces_are_created_listed_and_described(ws: Workspace):
     with pytest.raises(UserErrorException, match="fresh"):
         Workspace.create(name="fresh", auth=ws.client, show_output=False)
     assert {"lab", "fresh"} <= set(Workspace.list(auth=ws.client))
+    assert set(Workspace.list("s", auth=ws.client, resource_group="g")) == {"fresh"}
     details = made.get_details()
     assert details["name"] == "fresh" and details["location"] == "here" and details["workspaceid"]
 
