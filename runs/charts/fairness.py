@@ -149,7 +149,7 @@ def models(points: Sequence[Point], *, x_title: str, y_title: str, x_rate: bool,
         "hovertemplate": f"%{{text}}<br>%{{x:{_format(x_rate)}}} · %{{y:{_format(y_rate)}}}<extra></extra>",
         "meta": {"color": 0},
     }
-    front = [p for p in known if p.best]
+    front = sorted((p for p in known if p.best), key=lambda p: p.x or 0.0)
     line = {
         "type": "scatter",
         "mode": "lines",

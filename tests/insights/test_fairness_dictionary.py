@@ -60,6 +60,7 @@ WRONG = [
     (["modelNames"], ["m:1", "m:1"], "modelNames"),
     (["modelNames"], ["m:1", 2], "modelNames[1]"),
     (["modelNames", 0], "x" * 300, "modelNames[0]"),
+    (["modelNames", 0], "m\x00:1", "modelNames[0]"),
     (["precomputedFeatureBins"], [], "precomputedFeatureBins"),
     (["precomputedFeatureBins", 0, "binVector"], KeyError, "precomputedFeatureBins[0].binVector"),
     (["precomputedFeatureBins", 0, "binVector", 2], 3, "precomputedFeatureBins[0].binVector"),

@@ -147,6 +147,20 @@ def test_every_fairness_chart_is_one_that_plotly_draws(browser, base, run, binar
             assert charts.checked(orjson.loads(answer.content))["data"]
 
 
+def test_the_line_of_models_runs_from_left_to_right_over_those_not_beaten(browser, base, run):
+    y = np.array([0, 1] * 20)
+    sex = np.repeat(["f", "m"], 20)
+    wrong = lambda rows: np.where(np.isin(np.arange(40), rows), 1 - y, y)  # noqa: E731
+    models = {"c:1": wrong([1, 3]), "a:1": y, "b:1": wrong([1, 3, 21, 23, 5]), "d:1": wrong([1, 3, 5, 21, 23, 25])}
+    row = store.save(run, build("binaryClassification", y, models, {"sex": sex}), "Many", validate_model_ids=False)
+    query = f"kind=models&d={row.pk}&disparity=demographic_parity_difference"
+    line, points = orjson.loads(browser.get(f"{base}fairness/figure?{query}").content)["data"]
+    assert line["x"] == [1.0] and line["y"] == [0.0] and len(points["x"]) == 4
+    query = f"kind=models&d={row.pk}&measure=miss_rate&disparity=accuracy_score_group_min"
+    line, _ = orjson.loads(browser.get(f"{base}fairness/figure?{query}").content)["data"]
+    assert line["x"] == sorted(line["x"])
+
+
 def test_a_dictionary_is_uploaded_by_form_and_a_bad_one_is_told(browser, base, run, binary):
     content = store.content(binary[0])
     file = SimpleUploadedFile("dash.json", content, "application/json")

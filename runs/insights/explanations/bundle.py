@@ -107,7 +107,12 @@ class Bundle:
         if not isinstance(value, list) or (length is not None and len(value) != length):
             got = len(value) if isinstance(value, list) else "no list"
             raise Invalid(f"'{prop}' must name {length} things; it has {got}.", field=prop)
-        return [str(v)[:256] for v in value]
+        return [text(v)[:256] for v in value]
+
+
+def text(value: Any) -> str:
+    """Any value as text that a database can keep: without NUL and lone surrogates."""
+    return str(value).replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def take(child: Run) -> ScoringRequest | None:
     """The next request for the job of `child`; None when there is none."""
     with transaction.atomic():
         found = (
-            ScoringRequest.objects.select_for_update()
+            ScoringRequest.objects.select_for_update(of=("self",))
             .filter(session__child=child, answered_at=None, taken_at=None)
             .order_by("created_at")
             .first()

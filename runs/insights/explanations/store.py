@@ -10,7 +10,7 @@ import numpy as np
 from django.db import IntegrityError
 
 from runs.insights import files
-from runs.insights.explanations.bundle import METADATA, Bundle, File, shape_of
+from runs.insights.explanations.bundle import METADATA, Bundle, File, shape_of, text
 from runs.insights.explanations.importance import ranking
 from runs.insights.explanations.view import View, load
 from runs.limits import clean_text
@@ -48,9 +48,9 @@ def register(run_id: str, body: dict[str, Any]) -> Explanation:
         run_id=run_id,
         comment=comment,
         source=meta["source"],
-        method=str(meta.get("method") or "")[:200],
+        method=text(meta.get("method") or "")[:200],
         model_id=model_id,
-        task=str(meta.get("model_task") or "")[:40],
+        task=text(meta.get("model_task") or "")[:40],
         is_raw=bool(meta.get("is_raw")),
         is_engineered=bool(meta.get("is_engineered")),
         is_global=shape.is_global,
@@ -60,7 +60,7 @@ def register(run_id: str, body: dict[str, Any]) -> Explanation:
         classes=bundle.names("classes", None, "Class")[:100] if bundle.has("classes") else [],
         top=_top(bundle),
         meta={
-            k: meta[k]
+            k: text(meta[k]) if isinstance(meta[k], str) else meta[k]
             for k in ("init_dataset_id", "eval_dataset_id", "ys_pred_dataset_id", "ys_pred_proba_dataset_id", "top_k")
             if isinstance(meta.get(k), (str, int)) and len(str(meta[k])) <= 500
         },

@@ -158,7 +158,9 @@ def report(child: Run, body: Any) -> FairnessDashboard:
         if not isinstance(body.get(key), kind):
             raise Invalid(f"The report lacks '{key}'.", field=key)
     with transaction.atomic():
-        found = Mitigation.objects.select_for_update().select_related("run", "dashboard").get(pk=mitigation_id)
+        found = (
+            Mitigation.objects.select_for_update(of=("self",)).select_related("run", "dashboard").get(pk=mitigation_id)
+        )
         results = {**found.results, child.id: {"models": body["models"]}}
         dictionary = _joined(found, body)
         if found.dashboard is None:

@@ -87,6 +87,7 @@ def _numbers(values: Any, key: str) -> np.ndarray:
 def _name(value: Any, key: str) -> str:
     _expect(isinstance(value, str) and bool(value.strip()), key, "must be text that is not empty")
     _expect(len(value) <= MAX_NAME, key, f"must be at most {MAX_NAME} characters")
+    _expect("\x00" not in value, key, "must not hold a NUL character, which a database cannot keep")
     return value
 
 

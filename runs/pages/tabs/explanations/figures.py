@@ -50,7 +50,7 @@ def _importance(choice: Choice, request: HttpRequest) -> charts.Figure:
             names,
             [local[rows, i] for i in features],
             [_place(view.data[i], rows) if i < len(view.data) else None for i in features],
-            title=f"Importance of each row{_of(choice)}; blue is a low value of the feature, red a high one",
+            title=f"Importance of each row{_of(choice)} · blue: low value, red: high",
         )
     columns = [(name, aggregate(view, mask, choice.output)[features].tolist()) for name, mask in choice.masks()]
     return drawn.importance_bars(names, columns, title=f"Importance{_of(choice)}")

@@ -81,7 +81,7 @@ def read(request: HttpRequest, row: FairnessDashboard, lenient: bool = False) ->
     board = store.opened(row)
     threshold = _threshold(request.GET.get("threshold"), board)
     kind = BINARY if threshold is not None else board.prediction_type
-    wanted = [request.GET.get("feature"), *request.GET.getlist("cross")[:2]]
+    wanted = [request.GET.get("feature") or board.feature_names[0], *request.GET.getlist("cross")[:2]]
     features = []
     for name in wanted:
         if name and (not lenient or name in board.feature_names):
