@@ -13,6 +13,7 @@ from runs.pages.tabs.details.failure import hint_for, last_line
 from runs.pages.tabs.details.timeline import WIDTH, stages
 from runs.queries.arguments import named, pairs, typed
 from runs.states import State
+from studio.environments.models import Environment
 from studio.workspace.models import Model, ModelVersion
 from tests import builders
 from tests.pages import rich
@@ -205,3 +206,10 @@ def test_editing_opens_in_place_and_as_a_page_of_its_own(browser, lab):
     in_place = text(browser.get(f"/w/lab/runs/{run.id}/edit", headers={"HX-Request": "true"}))
     assert "<html" not in in_place and 'value="mine"' in in_place
     assert "<html" in text(browser.get(f"/w/lab/runs/{run.id}/edit"))
+
+
+def test_an_environment_leads_to_its_page_only_when_it_has_one(page, lab):
+    run = rich.rich_run(lab)
+    assert "/environments/sklearn-env/" not in text(page(run))
+    Environment.objects.create(workspace=lab, name="sklearn-env")
+    assert "/environments/sklearn-env/" in text(page(run))

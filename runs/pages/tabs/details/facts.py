@@ -14,21 +14,28 @@ from runs.pages.tabs.details.failure import failure_of
 from runs.pages.tabs.details.timeline import stages
 from runs.queries.arguments import pairs
 from runs.queries.latest import last_value
+from studio.environments.models import Environment
 from studio.workspace.models import ModelVersion
 
-GIT = ("azureml.git.", "mlflow.source.git.")
+CURATED = "AzureML-"
 METRICS_SHOWN = 12
 
 
-def _environment(definition: dict[str, Any]) -> dict[str, Any] | None:
+def _environment(run: Run, definition: dict[str, Any]) -> dict[str, Any] | None:
     environment = definition.get("environment")
     if not isinstance(environment, dict):
         return None
     python, docker = (
         section if isinstance(section := environment.get(key), dict) else {} for key in ("python", "docker")
     )
+    name = str(environment.get("name") or "")
+    # A run may bring an environment that nobody registered: then there is no page to lead to.
+    known = bool(name) and (
+        name.startswith(CURATED) or Environment.objects.filter(workspace=run.workspace, name=name).exists()
+    )
     return {
-        "name": environment.get("name") or "",
+        "name": name,
+        "known": known,
         "version": environment.get("version") or "",
         "base_image": docker.get("baseImage") or "",
         "managed_by_user": bool(python.get("userManagedDependencies")),
@@ -89,7 +96,7 @@ def context(request: HttpRequest, run: Run) -> Context:
         "command": _command(definition),
         "arguments": pairs(definition.get("arguments")),
         "variables": definition.get("environmentVariables") or {},
-        "environment": _environment(definition),
+        "environment": _environment(run, definition),
         "data": _inputs_outputs(definition),
         "models": ModelVersion.objects.filter(run_id=run.id, model__workspace=run.workspace).select_related("model"),
         "duration": ((run.ended_at or timezone.now()) - run.started_at).total_seconds() if run.started_at else None,
