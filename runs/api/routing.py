@@ -250,7 +250,7 @@ def gate(routes: dict[str, Route]) -> Callable[..., HttpResponse]:
             return response
         # Asking the database before each request whether it is there would double the cost of the short ones. When it
         # was restarted, one request is answered 503, which clients send again, and Django connects anew after it.
-        connection.health_check_done = True
+        connection.health_check_done = True  # type: ignore[attr-defined]
         try:
             if any("\x00" in value for value in named.values() if isinstance(value, str)) or "%00" in request.META.get(
                 "QUERY_STRING", ""
