@@ -91,6 +91,11 @@ def registry_absent() -> str:
     return _program("DOCKER_REGISTRY", "docker-registry")
 
 
+def mpi_absent() -> str:
+    """Empty when Open MPI's mpirun is there."""
+    return _program("MPIRUN", "mpirun")
+
+
 def wheels_absent() -> str:
     """Empty when scripts/wheels.sh has left PyTorch and Horovod in ATELIER_WHEELS."""
     folder = Path(os.environ.get("ATELIER_WHEELS") or Path.home() / ".cache" / "atelier" / "wheels")
@@ -105,6 +110,7 @@ ABSENT: dict[str, Callable[[], str]] = {
     "postgres": postgres_absent,
     "registry": registry_absent,
     "wheels": wheels_absent,
+    "mpi": mpi_absent,
 }
 # Fixtures that reach the run database, whichever it is.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "stack"}

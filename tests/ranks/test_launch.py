@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -198,10 +197,7 @@ def test_who_does_not_know_the_key_cannot_have_a_node_run_anything(job, tmp_path
     assert not (tmp_path / "touched").exists()
 
 
-needs_mpirun = pytest.mark.xfail(shutil.which("mpirun") is None, reason="Open MPI is not installed", run=False)
-
-
-@needs_mpirun
+@pytest.mark.mpi
 def test_open_mpi_gives_each_process_its_rank(job):
     one = job({"kind": "mpi", "nodes": 2, "processes_per_node": 2}, TELL % (MPI_RANK,))
     one.start()
@@ -210,7 +206,7 @@ def test_open_mpi_gives_each_process_its_rank(job):
     assert one.told(0)["AZ_BATCH_MASTER_NODE"].startswith("127.0.0.1:")
 
 
-@needs_mpirun
+@pytest.mark.mpi
 def test_open_mpi_ends_all_when_one_fails(job):
     program = (
         "import os, time\nif os.environ['OMPI_COMM_WORLD_RANK'] == '1': raise RuntimeError('one')\ntime.sleep(300)"
