@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from runs.actions import artifacts
 from runs.insights.explanations import store as explanations
@@ -76,9 +77,19 @@ def test_a_clicked_point_opens_its_waterfall(open_page, studied, drawn):
     drawn(page, ".chart[data-pick]")
     page.locator(".chart[data-pick] .points path").first.wait_for()
     page.locator(".chart[data-pick][data-picks]").wait_for()
-    box = page.locator(".chart[data-pick] .points path").nth(20).bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, delay=50)
+    # plotly knows what is clicked once its hover label is up; charts above that are still being drawn move the point.
+    label = page.locator(".chart[data-pick] .hoverlayer .hovertext").first
+    for _ in range(10):
+        box = page.locator(".chart[data-pick] .points path").nth(20).bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x - 40, y - 40)
+        page.mouse.move(x, y, steps=3)
+        try:
+            label.wait_for(timeout=2000)
+        except PlaywrightTimeout:
+            continue
+        page.mouse.click(x, y, delay=50)
+        break
     page.locator(".waterfalls article").first.wait_for()
     assert "p=" in page.url
     page.get_by_label("Chart", exact=True).first.select_option("swarm")
