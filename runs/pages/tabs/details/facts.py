@@ -14,10 +14,10 @@ from runs.pages.tabs.details.failure import failure_of
 from runs.pages.tabs.details.timeline import stages
 from runs.queries.arguments import pairs
 from runs.queries.latest import last_value
+from studio.environments import curated
 from studio.environments.models import Environment
 from studio.workspace.models import ModelVersion
 
-CURATED = "AzureML-"
 METRICS_SHOWN = 12
 
 
@@ -31,7 +31,7 @@ def _environment(run: Run, definition: dict[str, Any]) -> dict[str, Any] | None:
     name = str(environment.get("name") or "")
     # A run may bring an environment that nobody registered: then there is no page to lead to.
     known = bool(name) and (
-        name.startswith(CURATED) or Environment.objects.filter(workspace=run.workspace, name=name).exists()
+        bool(curated.named(name)) or Environment.objects.filter(workspace=run.workspace, name=name).exists()
     )
     return {
         "name": name,
