@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.urls import path
+
 from runs.api import (  # noqa: F401 - importing registers their routes
     artifacts,
     computes,
@@ -14,6 +16,11 @@ from runs.api import (  # noqa: F401 - importing registers their routes
     snapshots,
     workspaces,
 )
+from runs.api.openapi import docs, openapi
 from runs.api.routing import urlpatterns as registered
 
-urlpatterns = registered()
+urlpatterns = [
+    *registered(),
+    path("openapi.json", openapi, name="api-openapi"),
+    path("docs", docs, name="api-docs"),
+]
