@@ -151,8 +151,30 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = Counter()
 
 
+def _share_the_engine(items: list[pytest.Item]) -> None:
+    """Tests of the one Docker Engine run in one process, one after the other, and begin first.
+
+    They look at what the whole engine holds before and after, and take their common base image away at the end. A
+    test's own group gives way to this one: xdist would make a third group of two.
+    """
+    ours = [item for item in items if any(item.get_closest_marker(name) for name in ("docker", "registry", "wheels"))]
+    groups = {id(item): item.get_closest_marker("xdist_group") for item in items}
+    groups |= dict.fromkeys(map(id, ours), pytest.mark.xdist_group("docker").mark)
+    for item in items:
+        # A module's mark is its node's, shared by its tests: each test gets its own instead.
+        for node in item.listchain():
+            node.own_markers[:] = [mark for mark in node.own_markers if mark.name != "xdist_group"]
+    for item in items:
+        if mark := groups[id(item)]:
+            item.add_marker(pytest.mark.xdist_group(*mark.args, **mark.kwargs))
+    first = set(map(id, ours))
+    items[:] = ours + [item for item in items if id(item) not in first]
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what cannot run here, counted by reason."""
+    _share_the_engine(items)
     if config.getoption("--only-database"):
         other = [item for item in items if not _uses_database(item)]
         items[:] = [item for item in items if _uses_database(item)]
