@@ -82,11 +82,6 @@ INSTALLED_APPS = [
     "studio.compute",
     "runs",
 ]
-INSTALLED_APPS = [
-    app
-    for app in INSTALLED_APPS
-    if "." not in app or app.startswith(("django", "white")) or (BASE_DIR / app.replace(".", "/") / "apps.py").exists()
-]
 MIDDLEWARE = [
     "studio.middleware.ApiFirst",
     "django.middleware.security.SecurityMiddleware",
