@@ -51,7 +51,7 @@ def _atelier(peer: AtelierPeer, repeats: int) -> dict[str, float]:
         peer.server.supervisor.add(
             "bridge", [str(BIN / "python"), str(ROOT / "scripts" / "bridge.py"), bridge, str(peer.server.port)]
         )
-        body = {"name": "bench", "type": "AmlCompute", "vm_size": "STANDARD_D1", "min_nodes": 1, "max_nodes": 1}
+        body = {"name": "bench", "type": "AmlCompute", "vm_size": "STANDARD_D1_V2", "min_nodes": 1, "max_nodes": 1}
         peer.connect().json("POST", f"/api/v1/workspaces/{peer.server.workspace}/computes", body)
         targets.append(("docker", "bench"))
     for kind, target in targets:
