@@ -21,9 +21,11 @@ from studio.environments.packages.sources import Sources
 def wheel(name: str, version: str) -> bytes:
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr(f"{name}/__init__.py", "")
+        # ZipInfo's own date: with today's, two wheels of the same content differ when a clock's tick falls between them.
+        archive.writestr(zipfile.ZipInfo(f"{name}/__init__.py"), "")
         archive.writestr(
-            f"{name}-{version}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+            zipfile.ZipInfo(f"{name}-{version}.dist-info/METADATA"),
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         )
     return data.getvalue()
 
