@@ -78,19 +78,22 @@ def test_a_clicked_point_opens_its_waterfall(open_page, studied, drawn):
     page.locator(".chart[data-pick] .points path").first.wait_for()
     page.locator(".chart[data-pick][data-picks]").wait_for()
     # plotly knows what is clicked once its hover label is up; charts above that are still being drawn move the point.
+    # So a person would: point, look, click, and once more if nothing came of it.
     label = page.locator(".chart[data-pick] .hoverlayer .hovertext").first
-    for _ in range(10):
+    opened = page.locator(".waterfalls article").first
+    for _ in range(20):
         box = page.locator(".chart[data-pick] .points path").nth(20).bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.mouse.move(x - 40, y - 40)
         page.mouse.move(x, y, steps=3)
         try:
             label.wait_for(timeout=2000)
+            page.mouse.click(x, y, delay=50)
+            opened.wait_for(timeout=5000)
         except PlaywrightTimeout:
             continue
-        page.mouse.click(x, y, delay=50)
         break
-    page.locator(".waterfalls article").first.wait_for()
+    opened.wait_for()
     assert "p=" in page.url
     page.get_by_label("Chart", exact=True).first.select_option("swarm")
     page.wait_for_url("**chart=swarm**")
