@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.contrib.auth.views import redirect_to_login
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from studio.errors import StudioError, Unauthenticated
+from studio.errors import Invalid, NotFound, StudioError, Unauthenticated
 
 API = "/api/"
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -66,10 +67,20 @@ class Sentences:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            # No name here holds a NUL, and PostgreSQL refuses one in the middle of a query.
+            return render(
+                request, "error.html", {"error": NotFound("There is nothing here that you can see.")}, status=404
+            )
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Django calls this for what a view raised; anything but our own errors goes on as it was."""
+        if isinstance(error, DataError):
+            # A form's text that the database can't hold: nothing was written.
+            error = Invalid(
+                "A text in this form is too long, or holds a character that can't be kept (NUL). Shorten it."
+            )
         if not isinstance(error, StudioError):
             return None
         if request.path_info.startswith(API):

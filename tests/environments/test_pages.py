@@ -95,7 +95,7 @@ def an_image(lab: Workspace, name: str, days: int, **fields: object) -> Image:
     lock = Lock.objects.create(packages_key=name, python="3.11", platform="linux-x86_64", pip="idna==3.10\n")
     used = timezone.now() - timedelta(days=days)
     return Image.objects.create(
-        key=name * 8,
+        key=(name * 8)[:64],
         backend="process",
         name=name,
         size=5_000_000,
