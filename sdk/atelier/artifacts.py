@@ -13,6 +13,7 @@ from typing import IO
 
 from atelier.client import Client, file_path, segment
 from atelier.errors import UnreachableError, UserError
+from atelier.progress import Counted, Progress
 from atelier.transport import Response, TransportError
 
 #: A bundle closes when it holds this much; a larger file is streamed by itself.
@@ -32,15 +33,22 @@ def clean(name: str) -> str:
     return "/".join(parts)
 
 
-def upload(client: Client, run_id: str, name: str, content: str | os.PathLike[str] | bytes | IO[bytes]) -> dict:
+def upload(
+    client: Client,
+    run_id: str,
+    name: str,
+    content: str | os.PathLike[str] | bytes | IO[bytes],
+    progress: Progress | None = None,
+) -> dict:
     """One artifact from a path, bytes or an open binary stream; the server's record of it."""
     address = f"/runs/{segment(run_id)}/artifacts/{file_path(clean(name))}"
     if isinstance(content, bytes):
         return client.call("PUT", address, body=content, timeout=LONG)
-    if isinstance(content, (str, os.PathLike)):
-        with _opened(Path(content)) as file:
-            return _stream(client, address, file)
-    return _stream(client, address, content)
+    with progress or Progress(f"Uploading {name}") as shown:
+        if isinstance(content, (str, os.PathLike)):
+            with _opened(Path(content)) as file:
+                return stream(client, address, file, shown)
+        return stream(client, address, content, shown)
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -52,7 +60,8 @@ def _opened(path: Path) -> IO[bytes]:
         raise UserError(f"{str(path)!r} cannot be uploaded: {error.strerror}.", error) from error
 
 
-def _stream(client: Client, address: str, file: IO[bytes]) -> dict:
+def stream(client: Client, address: str, file: IO[bytes], progress: Progress) -> dict:
+    """PUT an open binary stream, of any size, to an API path; the server's answer."""
     size = _size(file)
     headers = {"Content-Type": "application/octet-stream"}
     if size is None:
@@ -62,9 +71,12 @@ def _stream(client: Client, address: str, file: IO[bytes]) -> dict:
             while piece := file.read(1 << 20):
                 copy.write(piece if isinstance(piece, bytes) else piece.encode())
             copy.seek(0)
-            return _stream(client, address, copy)  # type: ignore[arg-type]
+            return stream(client, address, copy, progress)  # type: ignore[arg-type]
     headers["Content-Length"] = str(size)
-    return client.call("PUT", address, body=file, headers=headers, timeout=LONG)
+    if progress.total is None:
+        progress.total = size
+    body: IO[bytes] = Counted(file, progress) if progress.visible else file  # type: ignore[assignment]
+    return client.call("PUT", address, body=body, headers=headers, timeout=LONG)
 
 
 def _size(file: IO[bytes]) -> int | None:
@@ -78,31 +90,37 @@ def _size(file: IO[bytes]) -> int | None:
 
 
 def upload_many(client: Client, run_id: str, files: Iterable[tuple[str, Path]]) -> list[dict]:
-    """Several files, (name, path) each; small ones travel together, one commit a bundle."""
+    """Several files, (name, path) each; small ones travel together, one commit a bundle. Nothing is sent when one of
+    them is missing."""
+    sized = [(clean(name), path, _length(path)) for name, path in files]
     records: list[dict] = []
     bundle: list[tuple[str, Path, int]] = []
     held = 0
-    for name, path in files:
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise UserError(f"There is no file {str(path)!r} to upload.", error) from error
-        if size > BUNDLE_BYTES // 4:
-            records.append(upload(client, run_id, name, path))
-            continue
-        if held + size > BUNDLE_BYTES or len(bundle) == BUNDLE_FILES:
-            records += _send_bundle(client, run_id, bundle)
-            bundle, held = [], 0
-        bundle.append((clean(name), path, size))
-        held += size
-    if len(bundle) == 1:
-        records.append(upload(client, run_id, *bundle[0][:2]))
-    elif bundle:
-        records += _send_bundle(client, run_id, bundle)
+    with Progress(f"Uploading {len(sized):,} files", sum(size for _, _, size in sized)) as progress:
+        for name, path, size in sized:
+            if size > BUNDLE_BYTES // 4:
+                records.append(upload(client, run_id, name, path, progress))
+                continue
+            if held + size > BUNDLE_BYTES or len(bundle) == BUNDLE_FILES:
+                records += _send_bundle(client, run_id, bundle, progress)
+                bundle, held = [], 0
+            bundle.append((name, path, size))
+            held += size
+        if len(bundle) == 1:
+            records.append(upload(client, run_id, *bundle[0][:2], progress))
+        elif bundle:
+            records += _send_bundle(client, run_id, bundle, progress)
     return records
 
 
-def _send_bundle(client: Client, run_id: str, files: list[tuple[str, Path, int]]) -> list[dict]:
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise UserError(f"There is no file {str(path)!r} to upload.", error) from error
+
+
+def _send_bundle(client: Client, run_id: str, files: list[tuple[str, Path, int]], progress: Progress) -> list[dict]:
     import tarfile
 
     out = io.BytesIO()
@@ -120,6 +138,7 @@ def _send_bundle(client: Client, run_id: str, files: list[tuple[str, Path, int]]
         headers={"Content-Type": "application/x-tar"},
         timeout=LONG,
     )
+    progress.add(sum(size for _, _, size in files))
     return answer["items"]
 
 
@@ -154,15 +173,16 @@ def read(client: Client, run_id: str, name: str) -> bytes:
     return answer.read()
 
 
-def save(answer: Response, target: Path) -> Path:
+def save(answer: Response, target: Path, progress: Progress | None = None) -> Path:
     """Stream an answer into `target`, which holds the whole content or is not touched."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name[:40]}.{os.urandom(6).hex()}.part")
     try:
         expected = int(answer.headers.get("content-length") or -1)
-        with part.open("xb") as out:
+        with progress or Progress(f"Downloading {target.name}", max(0, expected)) as shown, part.open("xb") as out:
             for piece in answer.chunks():
                 out.write(piece)
+                shown.add(len(piece))
             size = out.tell()
         if expected >= 0 and size < expected and not answer.headers.get("content-encoding"):
             raise TransportError(f"{size} of {expected} bytes came", sent=True)

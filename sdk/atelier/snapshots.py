@@ -11,11 +11,12 @@ import hashlib
 import os
 from pathlib import Path
 from types import ModuleType
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from atelier.client import Client, segment
 from atelier.errors import InvalidRequest, NotFoundError, SnapshotError
 from atelier.ignore import ignore_file, walk
+from atelier.progress import Counted, Progress
 
 MB = 1024 * 1024
 EXECUTABLE, PLAIN = "755", "644"
@@ -65,9 +66,11 @@ def listing(folder: str | os.PathLike[str]) -> Listing:
         raise SnapshotError(f"The source directory {str(folder)!r} does not exist or is not a folder.")
     found = _checked(root)
     files = []
-    for path, mode in found:
-        digest, size = _hash(root / path)
-        files.append(File(path, mode, digest, size))
+    with Progress(f"Reading {len(found):,} files of the source directory") as progress:
+        for path, mode in found:
+            digest, size = _hash(root / path)
+            files.append(File(path, mode, digest, size))
+            progress.add(size)
     return Listing(root, content_id([file[:3] for file in files]), tuple(files))
 
 
@@ -164,7 +167,9 @@ def _send(client: Client, workspace: str, files: Listing) -> None:
         size = out.tell()
         out.seek(0)
         headers = {"Content-Type": "application/zip", "Content-Length": str(size)}
-        client.call("PUT", address, body=out, headers=headers, timeout=300.0)  # type: ignore[arg-type]
+        with Progress("Sending the snapshot", size) as progress:
+            body: Any = Counted(out, progress)
+            client.call("PUT", address, body=body, headers=headers, timeout=300.0)
 
 
 def download(client: Client, workspace: str, snapshot_id: str, target: Path) -> Path:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import html
-import sys
+import math
 import threading
 import time
 from typing import Any
 
-from atelier.errors import AtelierError
+from atelier.errors import AtelierError, ServiceError
+from atelier.progress import in_notebook
 from atelier.run.record import FINAL
 from atelier.run.run import Run
 
 POLL = 2.0
 SHOWN = 30
+#: A line of a metric's values: so many points, on so many pixels.
+POINTS, LINE_WIDTH, LINE_HEIGHT = 120, 160, 24
 
 
 class RunDetails:
@@ -22,21 +25,26 @@ class RunDetails:
     def __init__(self, run_instance: Run) -> None:
         self.run = run_instance
         self._widget: Any = None
+        self._note: Any = None
 
     def show(self, render_lib: Any = None, widget_settings: Any = None) -> None:
         """In a notebook a widget that follows the run until it is final; elsewhere the state as text."""
         widgets = _notebook_widgets()
         if widgets is None:
             print(as_text(self.get_widget_data()))
+            if in_notebook():
+                print("Install ipywidgets in this notebook's kernel to follow the run here: pip install ipywidgets")
             return
         from IPython.display import display
 
+        # Two parts: what is said of the connection must not replace what is known of the run.
         self._widget = widgets.HTML(as_html(self.get_widget_data()))
-        display(self._widget)
+        self._note = widgets.HTML("")
+        display(widgets.VBox([self._widget, self._note]))
         threading.Thread(target=self._follow, name=f"atelier-widget-{self.run.id[:12]}", daemon=True).start()
 
     def get_widget_data(self, widget_settings: Any = None) -> dict[str, Any]:
-        """What is shown: run id, name, status, times, address, metrics (last values), error and the child runs."""
+        """What is shown: run id, name, status, times, address, metrics, error and the child runs."""
         details = self.run.get_details()
         metrics = self.run.get_metrics()
         return {
@@ -58,26 +66,29 @@ class RunDetails:
         return [child for child, _ in zip(self.run.get_children(), range(SHOWN), strict=False)]
 
     def _follow(self) -> None:
-        while self._widget is not None:
+        while True:
             try:
                 data = self.get_widget_data()
+            except ServiceError as error:  # the server restarts, say: what was known stays, and it is asked again
+                self._note.value = _paragraph(f"{error.message} Trying again.")
             except AtelierError as error:
-                self._widget.value += f"<p>{html.escape(error.message)}</p>"
+                self._note.value = _paragraph(error.message)
                 return
-            self._widget.value = as_html(data)
-            if data["status"] in FINAL:
-                return
+            else:
+                self._note.value = ""
+                self._widget.value = as_html(data)
+                if data["status"] in FINAL:
+                    return
             time.sleep(POLL)
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>"
 
 
 def _notebook_widgets() -> Any:
     """ipywidgets, where this is a notebook's kernel and it is installed; else None."""
-    if "IPython" not in sys.modules:
-        return None
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()
-    if shell is None or "ipykernel" not in type(shell).__module__:
+    if not in_notebook():
         return None
     try:
         import ipywidgets
@@ -110,20 +121,37 @@ def as_text(data: dict[str, Any]) -> str:
 
 
 def as_html(data: dict[str, Any]) -> str:
-    """The state as HTML; every name and value is escaped."""
+    """The state as HTML; every name and value is escaped. A series of numbers has its line beside it."""
     cells = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
-        for name, value in [
-            ("Status", data["status"]),
-            ("Started", data["start_time"] or "not yet"),
-            ("Ended", data["end_time"] or "not yet"),
-            *_rows(data),
-            *((f"Child {child['name']}", child["status"]) for child in data["child_runs"]),
+        f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td><td>{sparkline(series)}</td></tr>"
+        for name, value, series in [
+            ("Status", data["status"], None),
+            ("Started", data["start_time"] or "not yet", None),
+            ("Ended", data["end_time"] or "not yet", None),
+            *((name, value, data["metrics"][name]) for name, value in _rows(data)),
+            *((f"Child {child['name']}", child["status"], None) for child in data["child_runs"]),
         ]
     )
     error = f"<p><b>{html.escape(data['error'])}</b></p>" if data["error"] else ""
     link = f'<a href="{html.escape(data["run_url"])}" target="_blank" rel="noopener">{html.escape(data["name"])}</a>'
     return f"<h4>{link}</h4><table>{cells}</table>{error}"
+
+
+def sparkline(values: Any) -> str:
+    """A small SVG line of a series' numbers; nothing for anything else, or fewer than two of them."""
+    if not isinstance(values, list):
+        return ""
+    thinned = values[:: math.ceil(len(values) / POINTS)] if values else []
+    numbers = [float(one) for one in thinned if isinstance(one, (int, float)) and math.isfinite(one)]
+    if len(numbers) < 2:
+        return ""
+    low, high = min(numbers), max(numbers)
+    across, up = LINE_WIDTH / (len(numbers) - 1), (LINE_HEIGHT - 4) / ((high - low) or 1.0)
+    points = " ".join(f"{i * across:.1f},{LINE_HEIGHT - 2 - (one - low) * up:.1f}" for i, one in enumerate(numbers))
+    return (
+        f'<svg width="{LINE_WIDTH}" height="{LINE_HEIGHT}" role="img" aria-label="from {numbers[0]:g} to {numbers[-1]:g}">'
+        f'<polyline fill="none" stroke="currentColor" stroke-width="1.5" points="{points}"/></svg>'
+    )
 
 
 def set_diagnostics_collection(send_diagnostics: bool = True, verbose: Any = None) -> None:

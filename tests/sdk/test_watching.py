@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
+import pty
+import sys
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atelier import progress
 from atelier.run.watch import SHOWN, _whole_characters
 from atelier.widgets import as_html, as_text
 
@@ -62,3 +69,41 @@ def test_a_widget_escapes_everything_that_users_name():
 def test_text_names_the_state_the_page_and_the_error():
     text = as_text(DATA)
     assert "Failed" in text and "loss: 2 (last of 2)" in text and "error: <b>bad</b>" in text
+
+
+def test_progress_is_one_line_of_a_terminal_that_is_wiped_and_a_file_never_sees_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(progress, "APPEARS", 0.0)
+    monkeypatch.setattr(progress, "CHANGES", 0.0)
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with progress.Progress("Uploading a", 4000) as shown:
+            source = progress.Counted(io.BytesIO(bytes(4000)), shown)
+            source.read(1000)
+            source.seek(0)  # a request that is repeated
+            source.read(3000)
+        written = ""
+        while not written.endswith(" \r"):  # the wiping
+            written += os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "Uploading a: 1.0 kB of 4.0 kB (25%)" in written and "3.0 kB of 4.0 kB (75%)" in written
+    assert "\n" not in written
+
+    with (tmp_path / "log.txt").open("w") as file:
+        monkeypatch.setattr(sys, "stderr", file)
+        with progress.Progress("Uploading a", 4000) as shown:
+            shown.add(4000)
+            assert not shown.visible
+    assert (tmp_path / "log.txt").read_text() == ""
+
+
+def test_sizes_are_said_for_people():
+    assert [progress.readable(size) for size in (0, 999, 1000, 3_400_000, 10**19)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.0 kB",
+        "3.4 MB",
+        "10000000.0 TB",
+    ]

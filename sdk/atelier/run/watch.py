@@ -7,11 +7,13 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from atelier.client import file_path
 from atelier.errors import NotFoundError, RunFailed
-from atelier.run.record import FINAL
+from atelier.progress import Progress
+from atelier.run.record import FINAL, STARTED
 
 if TYPE_CHECKING:
     from atelier.run.run import Run
@@ -32,7 +34,8 @@ def wait(run: Run, *, show_output: bool, raise_on_error: bool, out: TextIO | Non
         out.write(f"RunId: {run.id}\nWeb View: {run.get_portal_url()}\n")
         out.flush()
     try:
-        _until_final(run, logs if show_output else None)
+        with Progress("", show=show_output and out is sys.stdout) as progress:
+            _until_final(run, logs if show_output else None, progress)
     except KeyboardInterrupt:
         if show_output:
             out.write(
@@ -48,19 +51,26 @@ def wait(run: Run, *, show_output: bool, raise_on_error: bool, out: TextIO | Non
     return details
 
 
-def _until_final(run: Run, logs: LogStream | None) -> None:
+def _until_final(run: Run, logs: LogStream | None, progress: Progress) -> None:
     quickest = float(os.environ.get("AZUREML_RUN_POLLING_INTERVAL_MIN") or QUICKEST)
     slowest = max(quickest, float(os.environ.get("AZUREML_RUN_POLLING_INTERVAL_MAX") or SLOWEST))
     pause = quickest
     before = ""
     while True:
         status = run.get_status()
-        moved = logs.show_new() if logs else False
+        moved = logs.show_new(progress.wipe) if logs else False
         if status in FINAL:
             return
         pause = quickest if moved or status != before else min(slowest, pause * 1.3)
+        if progress.visible and status not in STARTED:
+            progress.say(_waits_for(run))
         before = status
         time.sleep(pause)
+
+
+def _waits_for(run: Run) -> str:
+    found = run.get_detailed_status()
+    return f"{found['status']}: {found['details']}" if found["details"] else str(found["status"])
 
 
 class LogStream:
@@ -72,15 +82,18 @@ class LogStream:
         self._shown: dict[str, int] = {}
         self._current = ""
 
-    def show_new(self) -> bool:
-        """Print new text; whether there was any."""
+    def show_new(self, before: Callable[[], None] = lambda: None) -> bool:
+        """Print new text; whether there was any. `before` is called when there may be."""
         logs = self._run._logs()
         names = {log["path"] for log in logs}
         moved = False
         for log in sorted(logs, key=lambda one: one["path"]):
             name = log["path"]
             if SHOWN.match(name) and not (ONE_RANK.search(name) and ONE_RANK.sub(".txt", name) in names):
-                while self._shown.get(name, 0) < log["size"] and self.show(name):
+                while self._shown.get(name, 0) < log["size"]:
+                    before()
+                    if not self.show(name):
+                        break
                     moved = True
         return moved
 
