@@ -7,13 +7,21 @@ from typing import Any
 from django.http import HttpResponse
 
 from runs.api.routing import Call, route
-from studio.environments import logs, queries, register
+from studio.compute import engines, targets
+from studio.environments import asked, logs, queries, register
 from studio.environments.models import Build
-from studio.errors import NotFound
+from studio.errors import Invalid, NotFound
 from studio.workspace.models import Role, Workspace
 
 TAG = "Environments"
 NEW = {"definition": "object; an environment as it stands in a run's definition, with its name"}
+
+BUILD = {
+    "definition": "object?; an environment as it stands in a run's definition",
+    "name": "text?; a registered one instead",
+    "version": "text?; of it, the latest unless given",
+    "compute": "text?; the target whose runs will use it; without it, where a new cluster's runs would",
+}
 
 
 def _workspace(call: Call) -> Workspace:
@@ -68,6 +76,26 @@ def list_builds(call: Call) -> Any:
     """Those that runs of this workspace started or waited for, newest first."""
     found = queries.builds(_workspace(call))[: call.number("limit", 100, 1, 1000)]
     return {"items": [queries.build_json(build) for build in found], "next": None}
+
+
+@route(
+    "POST", "/workspaces/{ws}/builds", tag=TAG, summary="Build an environment", need=Role.CONTRIBUTOR, run_token=False,
+    body=BUILD, gives="Build",
+)  # fmt: skip
+def start_build(call: Call) -> Any:
+    """Before any run needs it: the build that goes on, a new one, or the one that made what is there (Succeeded)."""
+    workspace, body = _workspace(call), call.json()
+    definition = body.get("definition")
+    if isinstance(name := body.get("name"), str) and definition is None:
+        definition = register.get(workspace, name, str(body.get("version") or "")).definition
+    if not isinstance(definition, dict):
+        raise Invalid("Give the definition of an environment, or the name of a registered one.", "definition")
+    target = str(body.get("compute") or "")
+    backend = targets.get(workspace, target).backend if target else engines.default_backend()
+    found = asked.build_now(workspace, definition, backend, call.by)
+    if found.state == "failed":
+        raise Invalid(found.message, "definition")
+    return asked.as_json(workspace, found, definition, backend)
 
 
 @route("GET", "/workspaces/{ws}/builds/{build}", tag=TAG, summary="One build", gives="Build")

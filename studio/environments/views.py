@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -12,10 +12,9 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from studio.environments import differences, locks, logs, prepare, pruning, queries, register, spec
-from studio.environments.prepare import Backend
+from studio.environments import asked, differences, locks, logs, pruning, queries, register, spec
 from studio.environments.register import Record
-from studio.errors import Invalid, StudioError
+from studio.errors import StudioError
 from studio.htmx import respond
 from studio.workspace.access import signed_in, workspace_for
 from studio.workspace.models import Role, Workspace
@@ -130,12 +129,7 @@ def build_now(request: HttpRequest, ws: str, name: str) -> HttpResponse:
     user = signed_in(request)
     workspace = workspace_for(user, ws, Role.CONTRIBUTOR)
     record = register.get(workspace, name, request.POST.get("version", ""))
-    backend = request.POST.get("backend", "")
-    if backend not in ("process", "docker"):
-        raise Invalid("Choose where to build: as an image, or as a virtual environment.", "backend")
-    asked_by = f"build by {user.get_username()} of {name}:{record.version} as {backend}"
-    prepare.forget(asked_by)
-    found = prepare.find_or_build(workspace, record.definition, backend=cast(Backend, backend), for_run=asked_by)
+    found = asked.build_now(workspace, record.definition, request.POST.get("backend", ""), user.get_username())
     if found.state == "failed":
         messages.error(request, found.message)
     elif found.build_id and found.state == "building":

@@ -1,5 +1,6 @@
 """Environments: what a script needs to be there when it runs."""
 
+from atelier.environment.build import ImageBuildDetails
 from atelier.environment.conda import CondaDependencies
 from atelier.environment.environment import Environment, listed
 from atelier.environment.sections import (
@@ -19,6 +20,7 @@ __all__ = [
     "ContainerRegistry",
     "DockerSection",
     "Environment",
+    "ImageBuildDetails",
     "PythonSection",
     "SparkPackage",
     "SparkSection",

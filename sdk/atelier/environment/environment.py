@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from atelier.client import segment
 from atelier.environment import requirements
+from atelier.environment.build import ImageBuildDetails
 from atelier.environment.conda import CondaDependencies
 from atelier.environment.sections import SITE_IMAGES, ContainerRegistry, DockerSection, PythonSection, SparkSection
 from atelier.errors import ConfigurationError, NotFoundError, UnsupportedError, UserError
@@ -146,11 +147,30 @@ class Environment:
         made.name, made.version = new_name, None
         return made
 
-    def build(self, workspace: Workspace, image_build_compute: str | None = None) -> Any:
-        """Refused here: the image is built when the first run needs it, and then kept."""
+    def build(self, workspace: Workspace, image_build_compute: str | None = None) -> ImageBuildDetails:
+        """Build the environment now, before a run needs it; what follows the build.
+
+        It is built as the compute target `image_build_compute` needs it (an image, or a virtual environment where jobs
+        run as processes); without one, as a new cluster would. What is there already is not built again.
+        """
+        address = f"/workspaces/{segment(workspace.name)}/builds"
+        body = {"definition": self.to_definition(), "compute": image_build_compute}
+        body = {key: value for key, value in body.items() if value is not None}
+        record = workspace.client.call("POST", address, json_body=body, repeatable=True)
+        return ImageBuildDetails(workspace, self.name, record)
+
+    def build_local(self, workspace: Workspace, **kwargs: Any) -> Any:
+        """Refused: environments are built where their runs are."""
         raise UnsupportedError(
-            f"The image of {self.name} is built by the first run that needs it and kept for the others; submit a run, or "
-            f"press Build on {workspace.client.url}/w/{segment(workspace.name)}/environments/."
+            f"{self.name} is not built on this machine: the server builds it where its runs are. Use "
+            "env.build(ws).wait_for_completion(), or install the packages here with pip to try the script."
+        )
+
+    def get_image_details(self, workspace: Workspace) -> Any:
+        """Refused; the sentence says where the image's name is."""
+        raise UnsupportedError(
+            f"Use env.build(ws): its image_name and status say what {self.name} was built as. The Dockerfile, lock and "
+            f"log are on {workspace.client.url}/w/{segment(workspace.name)}/environments/."
         )
 
     # ---- kept in a folder
