@@ -34,6 +34,11 @@ STOP_SECONDS = 12.0
 # How often a run is looked at while something is about to happen that nobody reports.
 SOON = 0.1
 BUILD_LOOK_SECONDS = 1.0
+# Where the agent of the (first) node says what the process was and what became of it, as v1 names them.
+INFO_FILES = {
+    "ProcessInfoFile": "azureml-logs/process_info.json",
+    "ProcessStatusFile": "azureml-logs/process_status.json",
+}
 
 
 def step(run: Run) -> Next:
@@ -145,11 +150,12 @@ def prepared(run: Run) -> Next:
         return found
     copy_build_log(run, found.prepared.build_id)
     image = found.prepared.image
+    facts = {"_azureml.ComputeTargetType": placing.target_type(run.pk), **INFO_FILES}
     if image:
-        RunProperty.objects.bulk_create(
-            [RunProperty(run=run, key="AzureML.DerivedImageName", value=found.prepared.derived_image)],
-            ignore_conflicts=True,
-        )
+        facts["AzureML.DerivedImageName"] = found.prepared.derived_image
+    RunProperty.objects.bulk_create(
+        [RunProperty(run=run, key=key, value=value) for key, value in facts.items() if value], ignore_conflicts=True
+    )
     try:
         gang.launch_rows(found)
     except StudioError as error:

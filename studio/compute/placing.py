@@ -213,6 +213,12 @@ def lost(run_id: str) -> str:
     return ""
 
 
+def target_type(run_id: str) -> str:
+    """What sort of target the run is on, in v1's small letters: amlcompute, computeinstance or local; "" for none."""
+    found = Placement.objects.filter(run_id=run_id).values_list("target__type", flat=True).first()
+    return (found or "").lower()
+
+
 def withdrawn(run_id: str) -> dt.datetime | None:
     """When the target of a run that has its nodes was asked to go, None when it was not: then the run must stop."""
     row = Placement.objects.filter(run_id=run_id, placed_at__isnull=False).select_related("target").first()

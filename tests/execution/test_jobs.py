@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -62,6 +63,25 @@ def test_files_logs_and_variables_make_the_round_trip(live: Live, tmp_path: Path
         "Finalizing",
         "Completed",
     ]
+
+
+def test_what_the_process_was_and_what_became_of_it_is_kept_as_v1_does(live: Live):
+    spends = "import sys, time\nwhile time.process_time() < 0.3: pass\nx = bytearray(50_000_000)\nraise KeyError('no')"
+    run_id = live.submit(spends, "--pw", 'hunter2 "quoted"', environmentVariables={"MY_PASSWORD": 'hunter2 "quoted"'})
+    run = live.ends(run_id)
+    properties = run["properties"]
+    assert properties["_azureml.ComputeTargetType"] == "local"
+    info = json.loads(live.artifact(run_id, properties["ProcessInfoFile"]))
+    assert info["command"][1:4] == ["-u", "train.py", "--pw"] and info["command"][0] == info["interpreter"]
+    assert set(info["command"][4]) == {"*"} and info["task"] == 0 and info["processorCount"] >= 1
+    status = json.loads(live.artifact(run_id, properties["ProcessStatusFile"]))
+    assert (status["status"], status["exitCode"], status["signal"]) == ("Failed", 1, None)
+    assert status["errorType"] == "KeyError" and status["userCpuSeconds"] + status["systemCpuSeconds"] >= 0.3
+    assert status["maxResidentBytes"] > 50_000_000 and status["startTimeUtc"] == info["startTimeUtc"]
+    assert status["seconds"] >= 0.3 and status["endTimeUtc"] > status["startTimeUtc"]
+    (before,) = (path for path in live.artifacts(run_id) if path.startswith("azureml-logs/65_job_prep-"))
+    (after,) = (path for path in live.artifacts(run_id) if path.startswith("azureml-logs/75_job_post-"))
+    assert "Unpacked the snapshot" in live.log(run_id, before) and "The logs follow" in live.log(run_id, after)
 
 
 FAILURES = [
@@ -167,8 +187,8 @@ open("logs/raw.bin", "wb").write(bytes(range(256)) * 10)
     kept = live.artifacts(run_id)
     assert {f"outputs/{n}.txt" for n in range(700)} <= set(kept) and kept["outputs/ü b#?%.txt"] == 3
     assert live.artifact(run_id, "logs/raw.bin") == bytes(range(256)) * 10
-    node = next(name for name in kept if name.startswith("azureml-logs/55_"))
-    assert "Not kept: outputs/bad" in live.log(run_id, node)
+    after = next(name for name in kept if name.startswith("azureml-logs/75_"))
+    assert "Not kept: outputs/bad" in live.log(run_id, after)
 
 
 def test_a_job_does_not_see_the_servers_secrets(live: Live):

@@ -69,4 +69,7 @@ def test_an_environment_kept_in_a_folder_is_what_is_registered(ws: Workspace, tm
     assert registered.version == "1" and environment.register(ws).version == "1", "the same content is the same version"
     found = Environment.list(ws)[environment.name]
     assert found.environment_variables == {"COLOUR": "blue"}
-    assert found.python.conda_dependencies.serialize_to_string() == registered.python.conda_dependencies.serialize_to_string()
+    assert (
+        found.python.conda_dependencies.serialize_to_string()
+        == registered.python.conda_dependencies.serialize_to_string()
+    )

@@ -30,7 +30,9 @@ class ImageBuildDetails:
         self._record = dict(record)
 
     def __repr__(self) -> str:
-        return f"ImageBuildDetails(Environment: {self.environment_name}, Id: {self.id}, Status: {self._record['state']})"
+        return (
+            f"ImageBuildDetails(Environment: {self.environment_name}, Id: {self.id}, Status: {self._record['state']})"
+        )
 
     def _address(self, tail: str = "") -> str:
         return f"/workspaces/{segment(self.workspace.name)}/builds/{self.id}{tail}"

@@ -15,7 +15,7 @@ from typing import Any
 from atelier import config, sending, spool
 from atelier.client import Client, segment
 from atelier.errors import AtelierError, ServiceError, UserError
-from atelier_jobs.agent import failure, outputs, script, snapshot
+from atelier_jobs.agent import failure, outputs, process, script, snapshot
 from atelier_jobs.agent.job import DRIVER_LOG, Job, Place, connect, fetch, place
 from atelier_jobs.agent.logs import Shipper
 from atelier_jobs.agent.masking import Mask, secrets_of
@@ -27,10 +27,12 @@ DELIVERED, UNDELIVERED, NOT_STARTED = 0, 75, 78
 
 
 class Diary:
-    """The execution log: what the agent does and when, for people who wonder where the time went."""
+    """What the agent does and when, for people who wonder where the time went: a log of its own for what comes before
+    the script, for its execution, and for what comes after it."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, folder: Path, path: str) -> None:
+        self.path = path
+        self.file = folder / path
         self.file.parent.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, words: str) -> None:
@@ -49,8 +51,10 @@ class Agent:
         self.ranks: RankWatch | None = None
         # A node's name may come from a user's cluster name; it becomes part of a file's name here.
         node = "".join(c if c.isalnum() or c in "-_." else "_" for c in where.node)[:100]
-        self.diary_path = f"azureml-logs/55_azureml-execution-{node}.txt"
-        self.diary = Diary(where.folder / self.diary_path)
+        self.diary = Diary(where.folder, f"azureml-logs/55_azureml-execution-{node}.txt")
+        self.before = Diary(where.folder, f"azureml-logs/65_job_prep-{node}.txt")
+        self.after = Diary(where.folder, f"azureml-logs/75_job_post-{node}.txt")
+        self.info, self.status = process.names(where.task)
 
     def run(self) -> int:
         """Runs the job; returns the agent's exit code."""
@@ -58,7 +62,8 @@ class Agent:
         signal.signal(signal.SIGINT, lambda *_: self.script.stop())
         self.diary(f"The agent has started on {self.where.node} under {script.version_line()}.")
         job = fetch(self.client, self.where)
-        shipper = self._shipper(job)
+        mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
+        shipper = self._shipper(job, mask)
         try:
             self._prepare(job)
             command = self._command(job)
@@ -70,6 +75,8 @@ class Agent:
                 shipper,
                 failure.End(None, "", {"type": type(error).__name__, "message": error.message, "traceback": ""}),
             )
+        started, clock = _now(), time.monotonic()
+        process.write_info(self.where.folder / self.info, self.where, command, started, mask)
         shipper.start()
         before = failure.oom_kills()
         self._report("started")
@@ -77,6 +84,8 @@ class Agent:
         code = self.script.run(command, self.where.work, self._environment(job), log)
         end = failure.end_of(code, log, before)
         self.where.exit_file.write_text(json.dumps(end.as_dict()))
+        seconds = time.monotonic() - clock
+        process.write_status(self.where.folder / self.status, end, started, _now(), seconds, mask)
         self.diary(
             f"The script has ended: {'exit code ' + str(end.exit_code) if end.exit_code is not None else end.signal}."
         )
@@ -85,7 +94,8 @@ class Agent:
     def deliver(self) -> int:
         """Sends what is left in the folder of an agent that was killed: logs, metrics, outputs and how it ended."""
         job = fetch(self.client, self.where)
-        shipper = self._shipper(job, resume=True)
+        mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
+        shipper = self._shipper(job, mask, resume=True)
         self.diary("Another agent delivers what the first one had left.")
         log = self.where.folder / job.log_path
         try:
@@ -94,6 +104,8 @@ class Agent:
         except (OSError, ValueError, KeyError):
             # Killed with its script: how that ended, the worker has seen; what it last said, the log knows.
             end = failure.End(None, "", failure.last_traceback(failure.tail(log)))
+        if not (status := self.where.folder / self.status).exists():
+            process.write_status(status, end, None, _now(), None, mask)
         shipper.start()
         return self._end(job, shipper, end)
 
@@ -104,14 +116,19 @@ class Agent:
             return launcher_command(job.distributed, self.where.task, self.where.folder, self.where.work, command)
         return command
 
-    def _shipper(self, job: Job, *, resume: bool = False) -> Shipper:
-        mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
+    def _own_logs(self, job: Job) -> list[str]:
+        """The script's log first: it is what people wait for."""
+        return [job.log_path, self.before.path, self.diary.path, self.after.path]
+
+    def _shipper(self, job: Job, mask: Mask, *, resume: bool = False) -> Shipper:
         shipper = Shipper(self.client, self.where.run_id, mask, self.where.work / "logs", self.script.stop)
-        for name in (self.diary_path, job.log_path):
+        for name in self._own_logs(job):
             file = self.where.folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.touch()
             shipper.follow(name, file, resume=resume)
+        for name in (self.info, self.status):
+            shipper.follow(name, self.where.folder / name, resume=resume)
         if resume:
             for file in outputs.files_below(self.where.work / "logs"):
                 if not file.is_symlink():
@@ -130,7 +147,7 @@ class Agent:
         if job.snapshot_path and job.snapshot_id:
             start = time.monotonic()
             count = snapshot.fetch(self.client, job.snapshot_path, job.snapshot_id, self.where.work)
-            self.diary(
+            self.before(
                 f"Unpacked the snapshot {job.snapshot_id[:12]}: {count} files in {time.monotonic() - start:.2f} s."
             )
         # As in v1, a script may write to these without making them.
@@ -151,9 +168,11 @@ class Agent:
             sending.recover(self.where.spool)
             batches = spool.deliver(self.client, self.where.spool)
             if batches:
-                self.diary(f"Delivered {batches} batches of metrics that the script had left.")
+                self.after(f"Delivered {batches} batches of metrics that the script had left.")
+            self.after("The logs follow.")
             differing = shipper.finish(self.where.patience_seconds)
-            left = [path for path in differing if path not in (job.log_path, self.diary_path)]
+            own = {*self._own_logs(job), self.info, self.status}
+            left = [path for path in differing if path not in own]
             left += [name for name in self._logs() if name not in shipper.followed()]
             if left:
                 self._upload("logs/", ((name, self.where.work / name) for name in left))
@@ -170,9 +189,9 @@ class Agent:
     def _upload(self, folder: str, files: Iterable[tuple[str, Path]]) -> None:
         sent, refused = outputs.upload(self.client, self.where.run_id, files)
         if sent or refused:
-            self.diary(f"Uploaded {sent} files of {folder}.")
+            self.after(f"Uploaded {sent} files of {folder}.")
         for sentence in refused:
-            self.diary(f"Not kept: {sentence}")
+            self.after(f"Not kept: {sentence}")
 
     def _outputs(self) -> Iterator[tuple[str, Path]]:
         for file in outputs.files_below(self.where.work / "outputs"):
