@@ -98,6 +98,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "studio.urls"
 WSGI_APPLICATION = "studio.wsgi.application"
+CELERY_APP = "studio.celery"  # imported by what first sends a task
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

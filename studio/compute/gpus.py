@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import pynvml
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,41 +20,43 @@ class GpuUse:
 
 
 @contextmanager
-def _nvml() -> Iterator[bool]:
-    """Whether NVML answers. The library counts its initialisations, so this may nest."""
+def _nvml() -> Iterator[Any]:
+    """The library, when it answers, else None. It counts its initialisations, so this may nest."""
+    import pynvml  # here: pages start without it, and most machines have nothing to ask it
+
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        yield False
+        yield None
         return
     try:
-        yield True
+        yield pynvml
     finally:
         pynvml.nvmlShutdown()
 
 
 def count() -> int:
     """How many GPUs this machine has."""
-    with _nvml() as there:
-        return int(pynvml.nvmlDeviceGetCount()) if there else 0
+    with _nvml() as nvml:
+        return int(nvml.nvmlDeviceGetCount()) if nvml else 0
 
 
 def use(indexes: list[int] | None = None) -> list[GpuUse]:
     """What the GPUs do now: all of them, or those with the given indexes."""
-    with _nvml() as there:
-        if not there:
+    with _nvml() as nvml:
+        if nvml is None:
             return []
-        wanted = range(pynvml.nvmlDeviceGetCount()) if indexes is None else indexes
-        return [found for index in wanted if (found := _one(index)) is not None]
+        wanted = range(nvml.nvmlDeviceGetCount()) if indexes is None else indexes
+        return [found for index in wanted if (found := _one(nvml, index)) is not None]
 
 
-def _one(index: int) -> GpuUse | None:
+def _one(nvml: Any, index: int) -> GpuUse | None:
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        rates = pynvml.nvmlDeviceGetUtilizationRates(handle)
-        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        name = pynvml.nvmlDeviceGetName(handle)
-    except pynvml.NVMLError:
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        rates = nvml.nvmlDeviceGetUtilizationRates(handle)
+        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        name = nvml.nvmlDeviceGetName(handle)
+    except nvml.NVMLError:
         return None  # fallen off the bus, or a slice that reports no utilisation
     name = name.decode() if isinstance(name, bytes) else str(name)
     return GpuUse(index, name, float(rates.gpu), int(memory.used), int(memory.total))

@@ -11,14 +11,15 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import docker
-import docker.errors
-import requests.exceptions
-import urllib3.exceptions
 from django.conf import settings
 
 from studio.errors import Conflict, Invalid, NotFound, StudioError, TooLarge, Unavailable
+
+if TYPE_CHECKING:
+    import docker
+    import docker.errors
 
 LOCAL = "unix:///var/run/docker.sock"
 # An answer to any call but the streaming ones; a busy engine takes seconds to make a network.
@@ -34,6 +35,8 @@ def engine_url(engine: str | None = None) -> str:
 
 def client(engine: str | None = None) -> docker.DockerClient:
     """This thread's connection to an engine. Raises Unavailable when nothing answers there."""
+    import docker  # here: the web server starts without it, and few of its pages ask an engine
+
     url = engine_url(engine)
     kept: dict[str, docker.DockerClient] = _kept.__dict__.setdefault("clients", {})
     if url not in kept:
@@ -58,6 +61,10 @@ def forget(engine: str | None = None) -> None:
 @contextlib.contextmanager
 def sentences(engine: str | None = None) -> Iterator[None]:
     """What the engine refuses inside this block is raised as a StudioError that says what to do."""
+    import docker.errors
+    import requests.exceptions
+    import urllib3.exceptions
+
     try:
         yield
     except docker.errors.ImageNotFound as error:

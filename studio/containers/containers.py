@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
-
 from studio.containers.client import api, sentences
 from studio.errors import Conflict, NotFound
 
@@ -76,6 +74,8 @@ def create(spec: ContainerSpec, *, engine: str | None = None) -> bool:
 
     It has no capability, cannot gain one, sees no socket of the engine, and reaps its orphans (init).
     """
+    from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
+
     connection = api(engine)
     limits: dict[str, Any] = {}
     if spec.cpus:

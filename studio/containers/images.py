@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import docker
-from docker.types import CancellableStream
+from typing import TYPE_CHECKING, Any
 
 from studio.containers.client import api, engine_url, sentences
 from studio.errors import Conflict, Invalid, NotFound, StudioError, Unavailable
+
+if TYPE_CHECKING:
+    import docker
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +183,8 @@ class _BuildStream:
         while not self.done.wait(WATCH_SECONDS):
             if self.cancelled() and self.response is not None:
                 self.was_cut = True
+                from docker.types import CancellableStream
+
                 CancellableStream(iter(()), self.response).close()
                 return
 
@@ -248,6 +250,8 @@ def build(
     that is cancelled BuildCancelled, an engine that goes away Unavailable; each leaves neither container nor image.
     The result carries the tag only when it is whole.
     """
+    import docker
+
     stream, progress = _BuildStream(cancelled), _Progress(log)
     with sentences(engine):
         # A connection of its own: the hook and the endless read time must not touch the thread's other calls.

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
-from celery import current_app
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
+from studio import workers
 from studio.environments.models import ACTIVE, Build, State
 
-log = logging.getLogger(__name__)
 TASK = "environments.build"
 # A build that waits this long without a worker is sent again: the message may be lost with its broker.
 SENT_AGAIN_AFTER = timedelta(seconds=60)
 
 
-def _send(build_id: int) -> None:
-    try:
-        current_app.send_task(TASK, args=[build_id], ignore_result=True)
-    except (OperationalError, OSError) as error:
-        # The broker is away: the row stays queued, and the runs that wait for it ask again.
-        log.warning("could not send build %s: %s", build_id, error)
-
-
 def build(build_id: int) -> None:
     """Have a worker build it, once the transaction that made the row is committed."""
-    transaction.on_commit(lambda: _send(build_id))
+    transaction.on_commit(lambda: workers.send(TASK, build_id))
 
 
 def take_up_again(stale: Build) -> bool:
