@@ -12,7 +12,7 @@ def part(route: str, module: str, namespace: str | None = None) -> URLResolver:
     """The addresses of a part below `route`. Unlike `include`, its modules are imported when an address is first looked
     for there: the server answers before it has loaded everything. One with a namespace is not loaded for another's
     `{% url %}` either."""
-    return path(route, (module, namespace, namespace))
+    return path(route, (module, namespace, namespace))  # type: ignore[arg-type] # a name is taken too, and loaded late
 
 
 def health(request: HttpRequest) -> JsonResponse:

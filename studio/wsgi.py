@@ -22,7 +22,8 @@ from django.urls import get_resolver, reverse  # noqa: E402
 def _load_the_rest() -> None:
     """What would otherwise be loaded under the first visitor's hands. What can't be loaded is said by who needs it."""
     try:
-        get_resolver().url_patterns[0].url_patterns  # noqa: B018 - the API's modules: it has a namespace, see studio.urls
+        for part in get_resolver().url_patterns:
+            getattr(part, "url_patterns", None)  # imports its modules
         reverse("home")
         import_module(settings.CELERY_APP)
     except Exception:  # the server goes on: each request imports what it needs, and fails by itself

@@ -25,7 +25,8 @@ from studio.workspace import principals
 from studio.workspace.models import Role
 from studio.workspace.principals import Principal
 
-NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+# Arrays as lists; times with Z, as `raw.iso` writes them.
+OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
 JSON = "application/json"
 
 
@@ -224,7 +225,7 @@ def answer(result: Any, status: int = 200) -> HttpResponse:
     """What a view returned, as a response: responses as they are, anything else as JSON."""
     if isinstance(result, HttpResponse) or hasattr(result, "streaming_content"):
         return result  # type: ignore[no-any-return]
-    return HttpResponse(orjson.dumps(result, option=NUMPY), content_type=JSON, status=status)
+    return HttpResponse(orjson.dumps(result, option=OPTIONS), content_type=JSON, status=status)
 
 
 def refusal(error: StudioError) -> HttpResponse:

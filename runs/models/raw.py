@@ -37,9 +37,12 @@ def _cursor(binary: bool = False) -> Iterator[Any]:
             yield cursor
         return
     import psycopg  # a server on SQLite never needs it
+    from psycopg.types.datetime import TimestamptzLoader
 
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        # The connection's time zone is UTC: psycopg's own loader, in C, gives what Django's gives ten times as fast.
+        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         if binary:
             cursor.format = psycopg.pq.Format.BINARY
         yield cursor
@@ -152,6 +155,14 @@ def marks(count: int) -> str:
     return ", ".join(["%s"] * count)
 
 
+def among(column: str, keys: Params) -> tuple[str, list[Any]]:
+    """The condition that `column` is one of the keys, and its parameters. On PostgreSQL it is one parameter: a statement
+    with a hundred would be taken apart, prepared and planned anew for each number of them."""
+    if connection.vendor == "postgresql":
+        return f"{column} = ANY(%s)", [list(keys)]
+    return f"{column} IN ({marks(len(keys)) or 'NULL'})", list(keys)
+
+
 def values(row_count: int, width: int) -> str:
     """Placeholders of a VALUES list."""
     return ", ".join([f"({marks(width)})"] * row_count)
@@ -173,6 +184,11 @@ def iso(value: Any) -> str | None:
     if value.utcoffset():
         value = value.astimezone(dt.UTC)
     return value.replace(tzinfo=None).isoformat() + "Z"
+
+
+def moment(value: Any) -> Any:
+    """The same for an answer of many rows: text, or a time that orjson writes so itself (with OPT_UTC_Z)."""
+    return iso(value) if isinstance(value, str) else value
 
 
 class RunKey(NamedTuple):

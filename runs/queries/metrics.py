@@ -44,7 +44,7 @@ def series_of(run_ids: Sequence[str], name: str | None = None) -> list[Series]:
     """The series of some runs, by name and then in the order of the columns; of one name when it is given."""
     if not run_ids:
         return []
-    where, params = f"run_id IN ({raw.marks(len(run_ids))})", list(run_ids)
+    where, params = raw.among("run_id", run_ids)
     if name is not None:
         where, params = f"{where} AND name = %s", [*params, name]
     sql = f'SELECT {_FIELDS} FROM runs_metricseries WHERE {where} ORDER BY run_id, name, position, "column"'
@@ -55,8 +55,9 @@ def chunks_of(series_ids: Sequence[int]) -> dict[int, list[tuple[int, Chunk]]]:
     """(start, chunk) of each series, in order."""
     found: dict[int, list[tuple[int, Chunk]]] = {key: [] for key in series_ids}
     for part in _parts(series_ids, 500):
-        sql = f"SELECT series_id, start, count, data FROM runs_metricchunk WHERE series_id IN ({raw.marks(len(part))})"
-        for key, start, count, data in raw.rows(f"{sql} ORDER BY series_id, start", part, binary=True):
+        where, params = raw.among("series_id", part)
+        sql = f"SELECT series_id, start, count, data FROM runs_metricchunk WHERE {where} ORDER BY series_id, start"
+        for key, start, count, data in raw.rows(sql, params, binary=True):
             found[key].append((start, Chunk.from_blob(count, data)))
     return found
 
@@ -282,11 +283,12 @@ def last_values(run_ids: Iterable[str], names: Sequence[str]) -> dict[str, dict[
     ids = list(run_ids)
     if not ids or not names:
         return {}
+    (of_runs, keys), (of_names, wanted) = raw.among("run_id", ids), raw.among("name", names)
     sql = (
-        f"SELECT run_id, name, last_text FROM runs_metricseries WHERE run_id IN ({raw.marks(len(ids))}) "
-        f"AND name IN ({raw.marks(len(names))}) AND \"column\" = '' AND last_text <> ''"
+        "SELECT run_id, name, last_text FROM runs_metricseries "
+        f"WHERE {of_runs} AND {of_names} AND \"column\" = '' AND last_text <> ''"
     )
     found: dict[str, dict[str, Any]] = {}
-    for run_id, name, text in raw.rows(sql, [*ids, *names]):
+    for run_id, name, text in raw.rows(sql, [*keys, *wanted]):
         found.setdefault(run_id, {})[name] = orjson.Fragment(text)
     return found

@@ -23,14 +23,15 @@ from studio.errors import Invalid
 
 _FINAL = sorted(str(state) for state in FINAL)
 _FINAL_SET = frozenset(_FINAL)
+# The three names are looked up for each row shown. As joins they made PostgreSQL weigh every order of five tables or
+# more, which took longer than finding the hundred rows.
 COLUMNS = (
-    "r.id, e.name, w.name, r.kind, r.type, r.number, r.display_name, r.description, r.state, r.cancel_requested_at, "
-    "r.parent_id, r.root_id, r.created_at, r.started_at, r.ended_at, r.archived_at, r.submitted_by, r.compute, "
-    "r.definition, s.content_id, r.error_code, r.error_message, r.error_details, r.warnings, r.waiting_for, r.image"
-)
-_JOINS = (
-    "JOIN runs_experiment e ON e.id = r.experiment_id JOIN workspace_workspace w ON w.id = r.workspace_id "
-    "LEFT JOIN runs_snapshot s ON s.id = r.snapshot_id"
+    "r.id, (SELECT e.name FROM runs_experiment e WHERE e.id = r.experiment_id), "
+    "(SELECT w.name FROM workspace_workspace w WHERE w.id = r.workspace_id), r.kind, r.type, r.number, r.display_name, "
+    "r.description, r.state, r.cancel_requested_at, r.parent_id, r.root_id, r.created_at, r.started_at, r.ended_at, "
+    "r.archived_at, r.submitted_by, r.compute, r.definition, "
+    "(SELECT s.content_id FROM runs_snapshot s WHERE s.id = r.snapshot_id), r.error_code, r.error_message, "
+    "r.error_details, r.warnings, r.waiting_for, r.image"
 )
 METRIC = "metric:"
 
@@ -64,7 +65,7 @@ class Page:
 
 def get(run_id: str) -> dict[str, Any]:
     """The run's JSON, or NotFound."""
-    found = raw.rows(f"SELECT {COLUMNS} FROM runs_run r {_JOINS} WHERE r.id = %s", [run_id])
+    found = raw.rows(f"SELECT {COLUMNS} FROM runs_run r WHERE r.id = %s", [run_id])
     if not found:
         raise raw.no_run(run_id)
     return render(found)[0]
@@ -74,8 +75,9 @@ def get_many(run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """The JSON of runs in the order of the ids; one that is gone is left out."""
     if not run_ids:
         return []
-    sql = f"SELECT {COLUMNS} FROM runs_run r {_JOINS} WHERE r.id IN ({raw.marks(len(run_ids))})"
-    by_id = {item["id"]: item for item in render(raw.rows(sql, run_ids))}
+    where, params = raw.among("r.id", run_ids)
+    found = raw.rows(f"SELECT {COLUMNS} FROM runs_run r WHERE {where}", params)
+    by_id = {item["id"]: item for item in render(found)}
     return [by_id[run_id] for run_id in run_ids if run_id in by_id]
 
 
@@ -95,8 +97,8 @@ def render(rows: Sequence[tuple[Any, ...]], names: Sequence[str] = ()) -> list[d
 def _pairs(table: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     if ids:
-        sql = f"SELECT run_id, key, value FROM {table} WHERE run_id IN ({raw.marks(len(ids))}) ORDER BY id"
-        for run_id, key, value in raw.rows(sql, ids):
+        where, params = raw.among("run_id", ids)
+        for run_id, key, value in raw.rows(f"SELECT run_id, key, value FROM {table} WHERE {where} ORDER BY id", params):
             found.setdefault(run_id, {})[key] = value
     return found
 
@@ -134,10 +136,10 @@ def run_json(row: tuple[Any, ...], tags: dict[str, Any], properties: dict[str, A
         "status": CANCEL_REQUESTED if cancel_requested_at and state not in _FINAL_SET else state,
         "parent_id": parent_id,
         "root_id": root_id,
-        "created_at": raw.iso(created_at),
-        "started_at": raw.iso(started_at),
-        "ended_at": raw.iso(ended_at),
-        "archived_at": raw.iso(archived_at),
+        "created_at": raw.moment(created_at),
+        "started_at": raw.moment(started_at),
+        "ended_at": raw.moment(ended_at),
+        "archived_at": raw.moment(archived_at),
         "submitted_by": submitted_by,
         "compute": compute,
         "tags": tags,
@@ -146,7 +148,7 @@ def run_json(row: tuple[Any, ...], tags: dict[str, Any], properties: dict[str, A
         "snapshot_id": snapshot_id,
         "error": error,
         "warnings": _json(warnings),
-        "cancel_requested_at": raw.iso(cancel_requested_at),
+        "cancel_requested_at": raw.moment(cancel_requested_at),
         "waiting_for": waiting_for,
         "image": image,
         "portal_url": portal_url(workspace, id_),
@@ -157,6 +159,8 @@ def run_json(row: tuple[Any, ...], tags: dict[str, Any], properties: dict[str, A
 
 def data_of(definition: Any) -> tuple[list[Any], list[Any]]:
     """What the definition names as inputs and outputs: [{name, …}] of its `data` and `outputData`."""
+    if not definition:
+        return [], []
     if isinstance(definition, (str, bytes)):  # a raw row's JSON: parsed only where there is something in it
         if 'ata"' not in str(definition):
             return [], []
@@ -214,7 +218,8 @@ def _conditions(filters: Filters) -> tuple[list[str], list[Any]]:
     elif filters.parent is not None:
         add("r.parent_id = %s", filters.parent)
     if filters.ids is not None:
-        add(f"r.id IN ({raw.marks(len(filters.ids)) or 'NULL'})", *filters.ids)
+        sql, keys = raw.among("r.id", filters.ids)
+        add(sql, *keys)
     if filters.archived is not None:
         add("r.archived_at IS NOT NULL" if filters.archived else "r.archived_at IS NULL")
     if filters.type:
@@ -283,7 +288,7 @@ def _by_time(
         where.append(f"(r.created_at, r.id) {sign} (%s, %s)")
         params += [_time_of(created), last_id]
     sql = (
-        f"SELECT {COLUMNS} FROM runs_run r {_JOINS} WHERE {' AND '.join(where)} "
+        f"SELECT {COLUMNS} FROM runs_run r WHERE {' AND '.join(where)} "
         f"ORDER BY r.created_at {way}, r.id {way} LIMIT %s"
     )
     rows = raw.rows(sql, [*params, limit + 1])
@@ -317,7 +322,7 @@ def _by_metric(
         conditions.append("(r.created_at, r.id) < (%s, %s)")
         values += [_time_of(created), last_id]
     sql = (
-        f"SELECT {COLUMNS} FROM runs_run r {_JOINS} WHERE {' AND '.join(conditions)} "
+        f"SELECT {COLUMNS} FROM runs_run r WHERE {' AND '.join(conditions)} "
         "ORDER BY r.created_at DESC, r.id DESC LIMIT %s"
     )
     more = raw.rows(sql, [*values, wanted + 1])
@@ -359,7 +364,7 @@ def _with_number(
         conditions.append(f"(m.last, m.run_id) {sign} (%s, %s)")
         values += [float(last), last_id]
     sql = (
-        f"SELECT {COLUMNS}, m.last FROM runs_metricseries m JOIN runs_run r ON r.id = m.run_id {_JOINS} "
+        f"SELECT {COLUMNS}, m.last FROM runs_metricseries m JOIN runs_run r ON r.id = m.run_id "
         f"WHERE {' AND '.join(conditions)} ORDER BY m.last {way}, m.run_id {way} LIMIT %s"
     )
     rows = raw.rows(sql, [*values, limit + 1])
