@@ -186,12 +186,12 @@ def times(chunk: Chunk) -> np.ndarray:
 
 def steps(chunk: Chunk, start: int) -> np.ndarray:
     """int64[count]: the steps; where a point has none, its position in the series (`start` is the chunk's)."""
-    positions = np.arange(start, start + chunk.count, dtype=_STEP)
-    if not chunk.steps:
-        return positions
     given = np.frombuffer(chunk.steps, _STEP)
     missing = given == NO_STEP
-    return np.where(missing, positions, given) if missing.any() else given
+    if len(given) and not missing.any():
+        return given
+    positions = np.arange(start, start + chunk.count, dtype=_STEP)
+    return np.where(missing, positions, given) if len(given) else positions
 
 
 def wire_steps(chunk: Chunk) -> list[int | None]:

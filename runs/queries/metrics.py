@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,13 +155,31 @@ def _number(value: float | None) -> Any:
 # -- one series -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class Points:
-    """A whole numeric series: arrays of one length; `steps` are positions where none was logged."""
+    """A whole numeric series: arrays of one length, each put together when it is first asked for; `steps` are positions
+    where none was logged."""
 
-    steps: np.ndarray
-    times: np.ndarray
-    values: np.ndarray
+    def __init__(self, chunks: list[tuple[int, Chunk]]) -> None:
+        self._chunks = chunks
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """int64."""
+        return _joined("<i8", [metricstore.steps(chunk, start) for start, chunk in self._chunks])
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """float64, epoch seconds."""
+        return _joined("<f8", [metricstore.times(chunk) for _, chunk in self._chunks])
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """float64; what is not a number is NaN."""
+        return _joined("<f8", [metricstore.numbers(chunk) for _, chunk in self._chunks])
+
+
+def _joined(kind: str, parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, kind)
 
 
 def find(run_id: str, name: str, column: str = "") -> Series:
@@ -177,15 +195,8 @@ def find(run_id: str, name: str, column: str = "") -> Series:
 
 
 def points(series_id: int) -> Points:
-    """Every point of a series. What is not a number is NaN."""
-    found = chunks_of([series_id])[series_id]
-    if not found:
-        return Points(np.empty(0, "<i8"), np.empty(0, "<f8"), np.empty(0, "<f8"))
-    return Points(
-        np.concatenate([metricstore.steps(chunk, start) for start, chunk in found]),
-        np.concatenate([metricstore.times(chunk) for _, chunk in found]),
-        np.concatenate([metricstore.numbers(chunk) for _, chunk in found]),
-    )
+    """Every point of a series."""
+    return Points(chunks_of([series_id])[series_id])
 
 
 def sample(

@@ -288,8 +288,7 @@ def _by_time(
         where.append(f"(r.created_at, r.id) {sign} (%s, %s)")
         params += [_time_of(created), last_id]
     sql = (
-        f"SELECT {COLUMNS} FROM runs_run r WHERE {' AND '.join(where)} "
-        f"ORDER BY r.created_at {way}, r.id {way} LIMIT %s"
+        f"SELECT {COLUMNS} FROM runs_run r WHERE {' AND '.join(where)} ORDER BY r.created_at {way}, r.id {way} LIMIT %s"
     )
     rows = raw.rows(sql, [*params, limit + 1])
     if len(rows) <= limit:

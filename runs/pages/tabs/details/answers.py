@@ -11,7 +11,9 @@ from studio.errors import NotFound
 
 
 def _json(document: object) -> HttpResponse:
-    response = HttpResponse(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z), content_type="application/json")
+    response = HttpResponse(
+        orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z), content_type="application/json"
+    )
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
