@@ -109,7 +109,7 @@ def clean_tags(tags: Any, *, key: str = "tag_key") -> dict[str, str | None]:
     """Tags as they are kept: a key to text or None (a tag without a value)."""
     if not isinstance(tags, dict):
         raise Invalid('tags is an object: {"key": "value" or null}.', "tags")
-    at_most("tags", len(tags), "A run or experiment has at most so many tags")
+    at_most("tags", len(tags), "These would be too many tags of one run or experiment")
     return {
         clean_name(k, "tag key", key): None if v is None else clean_text(text_of(v), f"tag {k!r}", "tag_value")
         for k, v in tags.items()
@@ -120,7 +120,7 @@ def clean_properties(properties: Any) -> dict[str, str]:
     """Properties as they are kept: a key to text. A value that is not text is kept as its text."""
     if not isinstance(properties, dict):
         raise Invalid('properties is an object: {"key": "value"}.', "properties")
-    at_most("properties", len(properties), "A run has at most so many properties")
+    at_most("properties", len(properties), "These would be too many properties of one run")
     cleaned = {}
     for k, v in properties.items():
         if v is None:

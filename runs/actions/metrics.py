@@ -180,7 +180,11 @@ def _check_texts(name: str, kind: str, values: list[Any]) -> None:
     for value in values:
         if isinstance(value, str):
             if len(value) > most:
-                raise Invalid(f"A value of {name!r} has {len(value):,} characters; the limit is {most}.", "columns")
+                raise Invalid(
+                    f"A value of {name!r} has {len(value):,} characters; the limit is {most}. "
+                    "Keep long text as a file of the run (run.upload_file).",
+                    "columns",
+                )
             if "\x00" in value:
                 raise Invalid(f"A value of {name!r} holds a NUL character, which can't be kept.", "columns")
         elif value is None and kind not in COLUMNS:

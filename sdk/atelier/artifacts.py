@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from atelier.client import Client, file_path, segment
-from atelier.errors import UnreachableError, UserError
+from atelier.errors import NotFoundError, UnreachableError, UserError
 from atelier.progress import Counted, Progress
 from atelier.transport import Response, TransportError
 
@@ -56,6 +56,8 @@ def _opened(path: Path) -> IO[bytes]:
         return path.open("rb")
     except FileNotFoundError:
         raise UserError(f"There is no file {str(path)!r} to upload.") from None
+    except IsADirectoryError:
+        raise UserError(f"{str(path)!r} is a folder; upload_folder sends it with all its files.") from None
     except OSError as error:
         raise UserError(f"{str(path)!r} cannot be uploaded: {error.strerror}.", error) from error
 
@@ -163,14 +165,21 @@ def listed(client: Client, run_id: str, prefix: str | None = None) -> list[dict]
 
 def download(client: Client, run_id: str, name: str, target: Path) -> Path:
     """One artifact (or live log) into the file `target`."""
-    answer = client.open("GET", f"/runs/{segment(run_id)}/artifacts/{file_path(clean(name))}", timeout=LONG)
-    return save(answer, target)
+    return save(_opened_there(client, run_id, name), target)
+
+
+def _opened_there(client: Client, run_id: str, name: str) -> Response:
+    try:
+        return client.open("GET", f"/runs/{segment(run_id)}/artifacts/{file_path(clean(name))}", timeout=LONG)
+    except NotFoundError as error:
+        if "no file" in error.message:
+            raise NotFoundError(f"{error.message} run.get_file_names() lists what it has.", error) from error
+        raise
 
 
 def read(client: Client, run_id: str, name: str) -> bytes:
     """One artifact's content; for small ones."""
-    answer = client.open("GET", f"/runs/{segment(run_id)}/artifacts/{file_path(clean(name))}", timeout=LONG)
-    return answer.read()
+    return _opened_there(client, run_id, name).read()
 
 
 def save(answer: Response, target: Path, progress: Progress | None = None) -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from atelier.errors import UnavailableError, UnreachableError, from_answer
+from atelier.errors import ConfigurationError, UnavailableError, UnreachableError, UserError, from_answer
 from atelier.transport import Body, PooledTransport, Response, Transport, TransportError
 from atelier.version import VERSION
 
@@ -23,7 +23,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
 
 def segment(name: str) -> str:
-    """`name` as one piece of a path: a slash in it is quoted too."""
+    """`name` as one piece of a path: a slash in it is quoted too. Raises `UserError` for what is no text."""
+    if not isinstance(name, str) or not name:
+        raise UserError(f"A name or id is text, not {name!r}.")
     return quote(name, safe="")
 
 
@@ -160,7 +162,10 @@ class Client:
                     return answer
                 if answer.status < 400:
                     raise self._elsewhere(answer)
-                raised = from_answer(answer.status, _decoded(answer), f"{method} {url}")
+                said = _decoded(answer)
+                if answer.status == 404 and said is None:
+                    raise self._no_api()
+                raised = from_answer(answer.status, said, f"{method} {url}")
                 if answer.status not in AGAIN or not isinstance(raised, UnavailableError):
                     raise raised
                 error, again = raised, repeatable
@@ -184,12 +189,19 @@ class Client:
             "ATELIER_URL, or with `atelier login --url`."
         )
 
-    def _unreachable(self, failure: TransportError) -> UnreachableError:
-        return UnreachableError(
-            f"The Atelier server at {self.url} cannot be reached: {failure}. "
-            "Is it running, and is ATELIER_URL (or `atelier login`) right?",
-            failure,
+    def _no_api(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self.url} answers, but there is no Atelier API at {self.url}{API}/. ATELIER_URL (or `atelier login --url`) is "
+            "the address of the server itself, as in http://127.0.0.1:8000."
         )
+
+    def _unreachable(self, failure: TransportError) -> UnreachableError:
+        question = "Is it running, and is ATELIER_URL (or `atelier login`) right?"
+        if "WRONG_VERSION_NUMBER" in str(failure):  # OpenSSL's word for an answer that is not TLS
+            question = f"It seems to speak http, not https: try {self.url.replace('https:', 'http:', 1)}."
+        elif "CERTIFICATE_VERIFY_FAILED" in str(failure):
+            question = "Set ATELIER_CA_BUNDLE to the file with your company's certificates."
+        return UnreachableError(f"The Atelier server at {self.url} cannot be reached: {failure}. {question}", failure)
 
     def pages(self, path: str, params: Mapping[str, Any] | None = None, limit: int | None = None) -> Iterator[dict]:
         """Every item of a list, page by page, at most `limit` of them."""

@@ -61,7 +61,19 @@ def server_url() -> str:
         raise ConfigurationError(
             "No Atelier server is known here. Run `atelier login`, or set ATELIER_URL and ATELIER_TOKEN."
         )
-    return url.rstrip("/")
+    return checked_url(url)
+
+
+def checked_url(url: str) -> str:
+    """The address without a slash at its end; raises `ConfigurationError` when it is none of a web server."""
+    found = url.strip().rstrip("/")
+    if not found.startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"{url!r} is no server's address: it begins with http:// or https://, as in http://{found.split('://')[-1]}. "
+            "Set ATELIER_URL, or run `atelier login --url …`."
+        )
+    # People copy what stands in the browser's address line; a server below a path of a proxy keeps that path.
+    return found.partition("/w/")[0]
 
 
 def run_token() -> str | None:

@@ -11,7 +11,7 @@ from atelier import frames, submission
 from atelier.client import Client, segment
 from atelier.errors import NotFoundError, UserError
 from atelier.run import opened
-from atelier.run.record import filters
+from atelier.run.record import filters, tag_texts
 from atelier.run.run import Run
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ class Experiment:
 
     def __init__(self, workspace: Workspace, name: str, _create_in_cloud: bool = True, **kwargs: Any) -> None:
         if not isinstance(name, str) or not name.strip():
-            raise UserError(f"An experiment needs a name that is text, not {name!r}.")
+            raise UserError(f"An experiment needs a name that is text, not {name!r}: Experiment(workspace, name).")
+        if not hasattr(workspace, "client"):
+            raise UserError(
+                f"An experiment needs a workspace, not {workspace!r}: Experiment(Workspace.from_config(), name)."
+            )
         if len(name) > NAME_LENGTH:
             raise UserError(f"An experiment's name may have {NAME_LENGTH} characters; this one has {len(name)}.")
         self.workspace = workspace
@@ -93,7 +97,7 @@ class Experiment:
             display_name=kwargs.pop("display_name", None) or kwargs.pop("name", None),
             run_id=kwargs.pop("run_id", None),
             outputs=outputs if isinstance(outputs, str) else None,
-            tags=kwargs.pop("tags", None),
+            tags=tag_texts(kwargs.pop("tags", None) or {}) or None,
             properties=kwargs.pop("properties", None),
             description=kwargs.pop("description", None),
         )
@@ -234,7 +238,7 @@ class Experiment:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set or change tags of the experiment."""
-        self._change({**self.tags, **{str(k): None if v is None else str(v) for k, v in tags.items()}})
+        self._change({**self.tags, **tag_texts(tags)})
 
     def remove_tags(self, tags: Any) -> None:
         """Remove tags of the experiment by key."""

@@ -328,7 +328,9 @@ def _wanted(pairs: Any) -> list[str] | None:
 
 
 def _not_found(workspace: Workspace, what: str, inner: BaseException | None = None) -> ModelNotFoundError:
-    return ModelNotFoundError(f"ModelNotFound: there is no model {what} in the workspace {workspace.name}.", inner)
+    return ModelNotFoundError(
+        f"ModelNotFound: there is no model {what} in the workspace {workspace.name}. Model.list(ws) names them.", inner
+    )
 
 
 def _local(name: str, version: int | None) -> Path | None:

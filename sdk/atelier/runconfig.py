@@ -298,7 +298,16 @@ class ScriptRunConfig:
         settings.arguments = list(arguments) if arguments is not None else list(settings.arguments or [])
         if compute_target is not None:
             settings.target = getattr(compute_target, "name", compute_target)
+            if not isinstance(settings.target, str):
+                raise UserError(
+                    f"compute_target is a compute target or the name of one, not {compute_target!r}. ws.compute_targets "
+                    "names them."
+                )
         if environment is not None:
+            if not isinstance(environment, Environment):
+                raise UserError(
+                    f"environment is an Environment, not {environment!r}. Environment.get(ws, name) fetches a registered one."
+                )
             settings.environment = environment
         if max_run_duration_seconds is not None:
             settings.max_run_duration_seconds = _count(max_run_duration_seconds, "max_run_duration_seconds")
@@ -343,7 +352,7 @@ def arguments(values: list[Any]) -> list[str]:
             value = value.item()
         if not isinstance(value, (str, int, float, Path)):
             raise UserError(
-                f"The argument {value!r} is a {type(value).__name__}; an argument is text or a number. Data is passed "
+                f"The argument {value!r} has the type {type(value).__name__}; an argument is text or a number. Data is passed "
                 "as the path of a folder that every node sees."
             )
         texts.append(str(value))

@@ -14,7 +14,6 @@ import time
 import uuid
 import weakref
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,8 @@ from atelier import journal, spool
 from atelier.client import Client
 from atelier.errors import AtelierError, ServiceError, UserError
 from atelier.journal import Journal
+from atelier.packing import Entry, halves, pack, weight
 from atelier.values import dumps
-
-Entry = tuple[str, str, Any, "int | None", float]  # kind, name, value, step, epoch seconds
 
 #: How long points are gathered once there is one (seconds): little at first, more while many come.
 QUICK, GATHER = 0.02, 0.2
@@ -38,58 +36,6 @@ SEARCH = 64
 LONGEST_PAUSE = 15.0
 
 
-def pack(entries: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Entries as the series of one batch: grouped by name, kind and columns, in the order of logging."""
-    grouped: dict[tuple[str, str, tuple[str, ...]], dict[str, Any]] = {}
-    for kind, name, value, step, at in entries:
-        if kind == "row" or kind == "table":
-            names = tuple(value)
-        else:
-            names = ("",)
-        series = grouped.get((name, kind, names))
-        if series is None:
-            series = {"name": name, "kind": kind, "columns": {column: [] for column in names}, "steps": [], "times": []}
-            grouped[(name, kind, names)] = series
-        if kind == "table":
-            count = 0
-            for column, cells in value.items():
-                series["columns"][column].extend(cells)
-                count = len(cells)
-        elif kind == "row":
-            count = 1
-            for column, cell in value.items():
-                series["columns"][column].append(cell)
-        elif kind == "list":
-            count = len(value)
-            series["columns"][""].extend(value)
-        else:
-            count = 1
-            series["columns"][""].append(value)
-        series["steps"].extend([step] * count)
-        series["times"].extend([at] * count)
-    for series in grouped.values():
-        if not any(step is not None for step in series["steps"]):
-            series["steps"] = None
-    return list(grouped.values())
-
-
-def halves(series: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """A batch's series in two parts: of several series some each, of one the first and the second half of its points."""
-    if len(series) > 1:
-        return [series[: len(series) // 2], series[len(series) // 2 :]]
-    (one,) = series
-    count = len(one["times"])
-    if count < 2:
-        return []
-
-    def part(start: int, end: int) -> list[dict[str, Any]]:
-        steps = one["steps"][start:end] if one["steps"] else None
-        columns = {name: cells[start:end] for name, cells in one["columns"].items()}
-        return [{**one, "columns": columns, "steps": steps, "times": one["times"][start:end]}]
-
-    return [part(0, count // 2), part(count // 2, count)]
-
-
 class MetricSender:
     """The queue, thread and spool folder of one run."""
 
@@ -100,6 +46,7 @@ class MetricSender:
         self._refused: list[str] = []
         self._said: set[str] = set()
         self._stuck = False
+        self._locked_out = False
         self._searching = SEARCH
         self._reset()
         _senders.add(self)
@@ -186,7 +133,7 @@ class MetricSender:
             except IndexError:
                 break
             taken.append(entry)
-            points += _points(entry)
+            points += weight(entry)
         return taken
 
     def _send_queued(self, *, at_once: bool = False) -> None:
@@ -228,8 +175,11 @@ class MetricSender:
             spool.post(self._client, self.run_id, body)
         except ServiceError:
             self._keep(batch, body)
-        except UserError as error:
+        except spool.FOR_GOOD as error:
             self._take_refusal(series, error, at_once=at_once)
+        except UserError as error:
+            self._keep(batch, body)
+            self._lock_out(error)
 
     def _keep(self, batch: str, body: bytes) -> None:
         spool.keep(self._folder, batch, body)
@@ -239,14 +189,25 @@ class MetricSender:
 
     def _take_refusal(self, series: list[dict[str, Any]], error: UserError, *, at_once: bool) -> None:
         """One bad point must not take others with it: halves are sent until what is refused stands alone."""
-        if isinstance(error, spool.FOR_GOOD) and self._searching > 0:
+        if self._searching > 0:
             for half in halves(series):
                 self._searching -= 1
                 self._send(half, at_once=at_once, searching=True)
             if len(series) > 1 or len(series[0]["times"]) > 1:
                 return
         names = ", ".join(sorted({one["name"] for one in series}))
-        sentence = f"The server refused metrics of run {self.run_id} ({names}): {error.message}"
+        self._refuse(f"The server refused metrics of run {self.run_id} ({names}): {error.message}")
+
+    def _lock_out(self, error: UserError) -> None:
+        """The token is the matter (expired, revoked): with another one the points will be taken, so they are kept."""
+        self._away_until = time.monotonic() + LONGEST_PAUSE
+        self._locked_out = True
+        self._refuse(
+            f"The server does not take metrics of run {self.run_id} now: {error.message} They are kept in {self._folder}; "
+            "with a new token, `atelier spool` delivers them."
+        )
+
+    def _refuse(self, sentence: str) -> None:
         if sentence not in self._refused:
             self._refused.append(sentence)
             self._say(sentence)
@@ -269,8 +230,7 @@ class MetricSender:
                 self._away_until = time.monotonic() + self._pause
                 return False
             except UserError as error:
-                self._refused.append(error.message)
-                self._away_until = time.monotonic() + LONGEST_PAUSE
+                self._lock_out(error)
                 return False
             self._spooled, self._pause, self._away_until = False, 0.0, 0.0
             return True
@@ -284,8 +244,9 @@ class MetricSender:
         if not self._queue and not self._spooled and not self._refused and not self._sending_now():
             return
         deadline = time.monotonic() + seconds
+        self._locked_out = False  # the token may be another one by now
         self._send_queued(at_once=True)
-        while (self._stuck or self._spooled) and time.monotonic() < deadline:
+        while (self._stuck or self._spooled) and not self._locked_out and time.monotonic() < deadline:
             if self._stuck:
                 self._send_queued(at_once=True)
             elif self._deliver_spooled(at_once=True):
@@ -347,14 +308,6 @@ def recover(folder: Path) -> int:
             count += 1
         file.unlink(missing_ok=True)
     return count
-
-
-def _points(entry: Entry) -> int:
-    if entry[0] == "list":
-        return len(entry[2])
-    if entry[0] == "table":
-        return sum(len(cells) for cells in entry[2].values())
-    return 1
 
 
 _senders: weakref.WeakSet[MetricSender] = weakref.WeakSet()

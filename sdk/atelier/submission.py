@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from atelier import git, snapshots
 from atelier.errors import UnsupportedError, UserError
 from atelier.ignore import ignore_file
+from atelier.run.record import tag_texts
 from atelier.runconfig import ScriptRunConfig
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def prepare(
         raise TypeError(f"submit() got unexpected arguments: {', '.join(sorted(unknown))}.")
     if kwargs:
         raise UnsupportedError(f"{', '.join(sorted(kwargs))} belong to pipelines, which this server does not run.")
+    named = tag_texts(tags or {})
     folder = Path(config.source_directory).expanduser()
     definition = config.run_config.to_definition()
     check_script(folder, config.script, definition["command"])
@@ -54,7 +56,7 @@ def prepare(
         "kind": "script",
         "id": run_id or script_run_id(experiment.name),
         "display_name": display_name,
-        "tags": {str(key): None if value is None else str(value) for key, value in (tags or {}).items()},
+        "tags": named,
         "properties": {"ContentSnapshotId": kept.id, **git.properties(folder)},
         "snapshot_id": kept.id,
         "definition": definition,

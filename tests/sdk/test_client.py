@@ -95,8 +95,10 @@ def test_each_code_of_the_server_is_an_exception_with_its_sentence(
 
 
 def test_an_error_without_our_json_still_says_where(told: Told, client: Client):
-    told.answers = [(404, {}, b"<html>nothing here</html>")]
-    with pytest.raises(errors.NotFoundError, match=r"404 to GET .*/api/v1/me"):
+    told.answers = [(403, {}, b"<html>not here</html>"), (404, {}, b"<html>nothing here</html>")]
+    with pytest.raises(errors.ForbiddenError, match=r"403 to GET .*/api/v1/me"):
+        client.call("GET", "/me")
+    with pytest.raises(errors.ConfigurationError, match=r"no Atelier API at .*/api/v1/"):
         client.call("GET", "/me")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -211,7 +212,7 @@ SAMPLES: dict[str, Any] = {
     "Environment": Environment("x"),
     "RunConfiguration": RunConfiguration(),
     "ScriptRunConfig": ScriptRunConfig("."),
-    "Experiment": Experiment(None, "x"),  # type: ignore[arg-type]
+    "Experiment": Experiment(SimpleNamespace(client=None, name="w"), "x"),  # type: ignore[arg-type]
     "DockerConfiguration": DockerConfiguration(),
     "DockerSection": DockerSection(),
     "PythonSection": PythonSection(),

@@ -23,6 +23,7 @@ def login(arguments: argparse.Namespace) -> int:
         raise ConfigurationError("Which server? Say it with --url, for example --url http://localhost:8000.")
     if "://" not in url:
         url = f"http://{url}"
+    url = config.checked_url(url)
     token = arguments.token
     if token == "-":
         token = sys.stdin.readline().strip()

@@ -125,7 +125,7 @@ class RunRecord:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set or change several tags."""
-        self._change_tags({"set": {str(key): text(value) for key, value in tags.items()}})
+        self._change_tags({"set": tag_texts(tags)})
 
     def remove_tags(self, tags: Any) -> None:
         """Remove tags by key: one key or several."""
@@ -143,8 +143,8 @@ class RunRecord:
 
     def add_properties(self, properties: Mapping[str, Any]) -> None:
         """Add properties. They cannot be changed afterwards: another value for a key raises `ConflictError`."""
-        if not properties:
-            raise UserError("add_properties needs a dictionary with at least one property.")
+        if not properties or not isinstance(properties, Mapping):
+            raise UserError(f"add_properties takes a dictionary with at least one property, not {properties!r}.")
         body = {str(key): text(value) or "" for key, value in properties.items()}
         answer = self._client.call("POST", self._address("/properties"), json_body=body, repeatable=True)
         if self._cached is not None and isinstance(answer, dict) and "properties" in answer:
@@ -225,6 +225,13 @@ class RunRecord:
 def text(value: Any) -> str | None:
     """A tag's or property's value as text, None staying None."""
     return value if value is None or isinstance(value, str) else str(value)
+
+
+def tag_texts(tags: Any) -> dict[str, str | None]:
+    """Tags as texts; raises `UserError` for what is no dictionary."""
+    if not isinstance(tags, Mapping):
+        raise UserError(f"Tags are a dictionary, such as {{'colour': 'blue'}}, not {tags!r}.")
+    return {str(key): text(value) for key, value in tags.items()}
 
 
 def filters(tags: Any, properties: Any) -> dict[str, list[str] | None]:
