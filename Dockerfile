@@ -16,7 +16,9 @@ COPY requirements.txt ./
 COPY demo/requirements.txt demo/requirements.txt
 COPY sdk/pyproject.toml sdk/README.md sdk/
 COPY scripts/install.py scripts/install.py
-RUN python3 -m venv .venv && python3 -c "import pathlib; [pathlib.Path('sdk', name).mkdir() for name in ('atelier', 'azureml', 'atelier_jobs')]" \
+RUN --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
+    if [ -s /run/secrets/ca.pem ]; then export PIP_CERT=/run/secrets/ca.pem; fi \
+    && python3 -m venv .venv && python3 -c "import pathlib; [pathlib.Path('sdk', name).mkdir() for name in ('atelier', 'azureml', 'atelier_jobs')]" \
     && .venv/bin/python scripts/install.py demo
 
 COPY . .

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from runs.execution import run_token
+from runs.execution.backends import docker
 from runs.execution.executor import Job
 from runs.execution.lease import HOST
 from runs.kinds.script.spec import ScriptSpec
 from runs.models import Run, RunTask
 from studio.compute import engines
+from studio.compute.sizes import MEMORY_FOR_NODES
 from studio.errors import Invalid
 
 if TYPE_CHECKING:
@@ -38,8 +40,8 @@ class Gang:
 
 
 def backend_of(spec: ScriptSpec, placed_backend: str) -> str:
-    """Where the jobs run. On `local` a definition may ask for Docker; on a cluster the cluster decides."""
-    if placed_backend == "process" and spec.use_docker:
+    """Where the jobs run. On `local` a definition may ask for Docker, or the site does; a cluster decides for itself."""
+    if placed_backend == "process" and (spec.use_docker or not engines.takes_processes()):
         return "docker"
     return placed_backend
 
@@ -104,12 +106,22 @@ def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
         hostname=f"node-{index}",
         aliases=(f"node-{index}",),
         cpus=node.cpus or None,
-        memory_mb=node.memory_bytes >> 20 or None,
+        memory_mb=(node.memory_bytes or _whole_machine(gang)) >> 20 or None,
         shm_bytes=size(gang.spec.shm_size) if gang.spec.shm_size else SHM_BYTES,
         gpus=tuple(node.gpus),
         # A process is on the host whose worker started it, and only workers there can look at it.
         node=HOST if gang.backend == "process" else node.name,
     )
+
+
+def server_url(backend: str) -> str:
+    """The address by which a job of the backend reaches this server."""
+    return docker.server_url() if backend == "docker" else str(settings.SERVER_URL)
+
+
+def _whole_machine(gang: Gang) -> int:
+    """Bytes for a container on `local`, whose slots hold nothing: all that nodes may have, so that the host lives on."""
+    return 0 if gang.backend == "process" else int(engines.this_machine().memory_bytes * MEMORY_FOR_NODES)
 
 
 def kept(job: Job) -> dict[str, Any]:

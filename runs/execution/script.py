@@ -39,6 +39,8 @@ INFO_FILES = {
     "ProcessInfoFile": "azureml-logs/process_info.json",
     "ProcessStatusFile": "azureml-logs/process_status.json",
 }
+# From here on a job that has not spoken is worth a word: most fetch their snapshot in less.
+SILENT_START_SECONDS = 10
 
 
 def step(run: Run) -> Next:
@@ -194,6 +196,15 @@ def _began(run: Run, rows: list[RunTask]) -> Next:
     if all(row.started_at for row in rows):
         move(run, State.RUNNING, reason="The script has begun.")
         return NOW
+    long_ago = timezone.now() - dt.timedelta(seconds=SILENT_START_SECONDS)
+    silent = [row for row in rows if not row.heartbeat_at and row.launched_at and row.launched_at < long_ago]
+    if silent:
+        where = gang.server_url(silent[0].backend)
+        _waits_for(
+            run,
+            f"The job is running and has not yet said that its script began: it fetches a large snapshot, or cannot "
+            f"reach this server at {where} (settings ATELIER_SERVER_URL and SERVER_URL_FOR_CONTAINERS).",
+        )
     return BEAT  # the report wakes us
 
 

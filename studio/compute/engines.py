@@ -36,6 +36,12 @@ def default_backend() -> str:
     return Engine.Backend.DOCKER if client.answers() else Engine.Backend.PROCESS
 
 
+def takes_processes() -> bool:
+    """Whether jobs may run as processes beside the worker. Not where the site names containers: a job would have what
+    the worker has, the engine's socket too."""
+    return settings.COMPUTE_BACKEND in ("", Engine.Backend.PROCESS)
+
+
 def this_machine() -> Engine:
     """The row of this machine's processes."""
     return _refreshed(Engine.Backend.PROCESS)

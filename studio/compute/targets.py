@@ -53,7 +53,7 @@ def local(workspace_id: int) -> ComputeTarget:
             "backend": Engine.Backend.PROCESS,
             "max_nodes": slots,
             "idle_seconds": 0,
-            "description": "Processes on the machine that the studio's worker runs on.",
+            "description": "The machine that the studio's worker runs on.",
         },
     )
     if not made and target.max_nodes != slots:
@@ -125,6 +125,11 @@ def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
     backend = wanted.get("backend") or engines.default_backend()
     if backend not in Engine.Backend.values:
         raise Invalid(f"backend is {backend!r}; it is one of {', '.join(Engine.Backend.values)}.", "backend")
+    if backend == Engine.Backend.PROCESS and not engines.takes_processes():
+        raise Invalid(
+            "This site runs jobs in containers only (its setting ATELIER_COMPUTE_BACKEND): leave backend out.",
+            "backend",
+        )
     return {
         "name": name,
         "type": kind,
