@@ -1,4 +1,4 @@
-"""Charts of the Explanations tab: importance by cohort, distributions, points, one row's waterfall, ICE."""
+"""Charts of the Explanations tab: points and counts of the data, ICE curves, the shapes of a glass box."""
 
 from __future__ import annotations
 
@@ -7,113 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from runs.charts.figure import Figure, axis, figure
-
-NEUTRAL = "rgba(128,128,128,.6)"
-#: From low to high feature values: both ends can be told from either page's background.
-LOW_HIGH = [[0.0, "#3b82d6"], [0.5, "#9a6fb0"], [1.0, "#e0474c"]]
-LONGEST = 28
+from runs.charts.figure import Figure, axis, figure, plain
+from runs.charts.importance import LOW_HIGH, NEUTRAL, safe
 
 
-def shorten(label: str) -> str:
-    """A label that leaves room for the chart; the whole one is on hover."""
-    return label if len(label) <= LONGEST else label[: LONGEST - 1] + "…"
-
-
-def importance_bars(features: Sequence[str], cohorts: Sequence[tuple[str, Sequence[float]]], *, title: str) -> Figure:
-    """Importance of features, a bar for each cohort, the most important on top."""
-    order = list(range(len(features)))[::-1]
-    traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": name,
-            "y": order,
-            "x": list(values),
-            "text": list(features),
-            "textposition": "none",
-            "hovertemplate": "%{text}<br>%{x:.5~g}<extra>%{fullData.name}</extra>",
-            "meta": {"color": place},
-        }
-        for place, (name, values) in enumerate(cohorts)
-    ]
-    return figure(
-        traces,
-        barmode="group",
-        bargap=0.3,
-        showlegend=len(cohorts) > 1,
-        xaxis=axis(title, rangemode="tozero"),
-        yaxis=_features(features),
-    )
-
-
-def _features(features: Sequence[str]) -> dict[str, Any]:
-    """An axis with the features from top to bottom: positions with names, so that two of one name stay two."""
-    places = list(range(len(features)))[::-1]
-    return axis("", tickvals=places, ticktext=[shorten(f) for f in features], showgrid=False, zeroline=False)
-
-
-def importance_boxes(features: Sequence[str], five: Sequence[Sequence[float]], *, title: str) -> Figure:
-    """A box for each feature: minimum, quartiles and maximum of its importance over the rows."""
-    places = list(range(len(features)))[::-1]
-    trace = {
-        "type": "box",
-        "orientation": "h",
-        "y": places,
-        "lowerfence": [b[0] for b in five],
-        "q1": [b[1] for b in five],
-        "median": [b[2] for b in five],
-        "q3": [b[3] for b in five],
-        "upperfence": [b[4] for b in five],
-        "meta": {"color": 0},
-        "hoverinfo": "x",
-    }
-    return figure([trace], showlegend=False, xaxis=axis(title), yaxis=_features(features))
-
-
-def swarm(
-    features: Sequence[str], columns: Sequence[np.ndarray], colours: Sequence[np.ndarray | None], *, title: str
-) -> Figure:
-    """A cloud for each feature: a point a row, placed by importance, coloured by where its value lies (low to high)."""
-    traces = []
-    for place, (values, colour) in enumerate(zip(columns, colours, strict=True)):
-        level = len(features) - 1 - place
-        marker: dict[str, Any] = {"size": 4, "opacity": 0.7}
-        if colour is not None:
-            marker |= {"color": colour, "colorscale": LOW_HIGH, "cmin": 0, "cmax": 1, "showscale": False}
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "x": values,
-                "y": level + _spread(values),
-                "marker": marker,
-                "text": [features[place]],
-                "hovertemplate": f"{_safe(features[place])}<br>%{{x:.5~g}}<extra></extra>",
-                "meta": {} if colour is not None else {"color": 0},
-            }
-        )
-    return figure(traces, showlegend=False, xaxis=axis(title), yaxis=_features(features))
-
-
-def _safe(text: str) -> str:
-    """Text for a hover template: its percent braces and tags say nothing."""
-    return text.replace("%{", "{").replace("<", "‹").replace(">", "›")
-
-
-def _spread(values: np.ndarray) -> np.ndarray:
-    """Vertical places in (−0.4, 0.4): where many values are alike, the cloud is thick. The same each time."""
-    if not len(values):
-        return np.zeros(0)
-    low, high = float(values.min()), float(values.max())
-    bins = np.zeros(len(values), dtype=int) if high == low else ((values - low) / (high - low) * 39).astype(int)
-    counts = np.bincount(bins, minlength=40)
-    seen = np.zeros(40, dtype=int)
-    place = np.empty(len(values))
-    for i, b in enumerate(bins.tolist()):
-        seen[b] += 1
-        place[i] = (seen[b] // 2) * (1 if seen[b] % 2 else -1)
-    return 0.4 * place / max(1.0, counts.max() / 2)
+def _words(values: np.ndarray) -> np.ndarray:
+    """Text values as categories that plotly shows as they are; numbers stay."""
+    return values if values.dtype.kind in "biuf" else np.array([plain(str(v)) for v in values], dtype=object)
 
 
 def scatter(
@@ -129,6 +29,7 @@ def scatter(
 ) -> Figure:
     """A point a row; text values are categories. `rows` (their numbers) are what a click picks."""
     picked_set = set(picked)
+    x, y = _words(x), _words(y)
     marker: dict[str, Any] = {
         "size": [12 if r in picked_set else 6 for r in rows] if picked else 6,
         "opacity": 0.75,
@@ -137,13 +38,13 @@ def scatter(
     shared = {
         "type": "scatter",
         "mode": "markers",
-        "hovertemplate": f"{_safe(x_title)}: %{{x}}<br>{_safe(y_title)}: %{{y}}<br>row %{{text}}<extra></extra>",
+        "hovertemplate": f"{safe(x_title)}: %{{x}}<br>{safe(y_title)}: %{{y}}<br>row %{{text}}<extra></extra>",
     }
     if colour is not None and numeric:
         marker |= {
             "color": colour,
             "colorscale": LOW_HIGH,
-            "colorbar": {"title": {"text": colour_title, "side": "right"}, "thickness": 10, "outlinewidth": 0},
+            "colorbar": {"title": {"text": plain(colour_title), "side": "right"}, "thickness": 10, "outlinewidth": 0},
         }
     if colour is None or numeric:
         traces = [
@@ -156,7 +57,7 @@ def scatter(
             numbers = np.asarray(rows)[inside].tolist()
             size = [12 if r in picked_set else 6 for r in numbers] if picked else 6
             traces.append(
-                {**shared, "name": name, "x": x[inside], "y": y[inside], "text": numbers,
+                {**shared, "name": plain(name), "x": x[inside], "y": y[inside], "text": numbers,
                  "marker": {"size": size, "opacity": 0.75}, "meta": {"color": place}}
             )  # fmt: skip
     return figure(
@@ -173,7 +74,7 @@ def histogram(values: np.ndarray, *, title: str, groups: Sequence[tuple[str, np.
     traces = []
     if values.dtype.kind in "biuf":
         known = values[np.isfinite(values.astype(np.float64))]
-        edges = np.histogram_bin_edges(known, bins=min(40, max(5, int(np.sqrt(len(known) or 1)))))
+        edges = _edges(known.astype(np.float64))
         centres = (edges[:-1] + edges[1:]) / 2
         for place, (name, mask) in enumerate(parts):
             inside = values[mask]
@@ -181,7 +82,7 @@ def histogram(values: np.ndarray, *, title: str, groups: Sequence[tuple[str, np.
             traces.append(
                 {
                     "type": "bar",
-                    "name": name,
+                    "name": plain(name),
                     "x": centres,
                     "y": counts,
                     "width": float(edges[1] - edges[0]),
@@ -196,8 +97,8 @@ def histogram(values: np.ndarray, *, title: str, groups: Sequence[tuple[str, np.
             traces.append(
                 {
                     "type": "bar",
-                    "name": name,
-                    "x": names,
+                    "name": plain(name),
+                    "x": list(map(plain, names)),
                     "y": [int((inside == n).sum()) for n in names],
                     "meta": {"color": place},
                 }
@@ -213,39 +114,23 @@ def histogram(values: np.ndarray, *, title: str, groups: Sequence[tuple[str, np.
     )
 
 
-def waterfall(labels: Sequence[str], amounts: Sequence[float], start: float, end: float) -> Figure:
-    """From the expected value over each feature's push to the model's output."""
-    names = ["Expected value", *labels, "Output"]
-    places = list(range(len(names)))[::-1]
-    trace = {
-        "type": "waterfall",
-        "orientation": "h",
-        "y": places,
-        "x": [start, *amounts, end],
-        "measure": ["absolute", *["relative"] * len(amounts), "total"],
-        "text": names,
-        "textposition": "none",
-        "increasing": {"marker": {"color": "#d9534f"}},
-        "decreasing": {"marker": {"color": "#3b82d6"}},
-        "totals": {"marker": {"color": NEUTRAL}},
-        "connector": {"line": {"width": 1, "color": NEUTRAL}},
-        "hovertemplate": "%{text}<br>%{delta:.5~g}<extra></extra>",
-    }
-    return figure(
-        [trace],
-        showlegend=False,
-        xaxis=axis(""),
-        yaxis=axis("", tickvals=places, ticktext=[shorten(n) for n in names], showgrid=False, zeroline=False),
-    )
+def _edges(known: np.ndarray) -> np.ndarray:
+    """Edges of bins; one bin where the values lie so close, or so far apart, that floats do not tell more."""
+    try:
+        with np.errstate(over="ignore"):
+            return np.histogram_bin_edges(known, bins=min(40, max(5, int(np.sqrt(len(known) or 1)))))
+    except ValueError:
+        return np.array([known.min(), known.max()])
 
 
 def ice(
     values: Sequence[Any], lines: Sequence[tuple[str, Sequence[float]]], now: Any, *, x_title: str, y_title: str
 ) -> Figure:
-    """The model's answer as one feature changes and the rest of the row stays; a mark where the row is now."""
+    """The model's answer as one feature changes and the rest of the row stays; a mark at `now`, unless it is None."""
     text = any(isinstance(v, str) for v in values)
+    shown = [plain(v) if isinstance(v, str) else v for v in values]
     traces: list[dict[str, Any]] = [
-        {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(values), "y": list(answers),
+        {"type": "scatter", "mode": "lines+markers", "name": plain(name), "x": shown, "y": list(answers),
          "marker": {"size": 5}, "line": {"width": 2}, "meta": {"color": place},
          "hovertemplate": "%{x}<br>%{y:.5~g}<extra>%{fullData.name}</extra>"}
         for place, (name, answers) in enumerate(lines)
@@ -255,7 +140,7 @@ def ice(
     return figure(
         traces,
         showlegend=len(lines) > 1,
-        shapes=[mark] if not text else None,
+        shapes=[mark] if not text and now is not None else None,
         xaxis=axis(x_title, type="category" if text else None),
         yaxis=axis(y_title),
     )
@@ -271,8 +156,16 @@ def shape(
 ) -> Figure:
     """What a glass box adds for each value of one feature: a step for each bin, with its bounds; bars for categories."""
     steps = len(names) == len(scores) + 1
+    numeric = all(isinstance(n, (int, float)) for n in names)
+    if not steps and numeric and len(names) > 1:
+        return _curve(names, scores, low, high, title)
     if not steps:
-        trace: dict[str, Any] = {"type": "bar", "x": [str(n) for n in names], "y": list(scores), "meta": {"color": 0}}
+        trace: dict[str, Any] = {
+            "type": "bar",
+            "x": [plain(str(n)) for n in names],
+            "y": list(scores),
+            "meta": {"color": 0},
+        }
         if low is not None and high is not None:
             trace["error_y"] = {
                 "type": "data", "symmetric": False, "color": NEUTRAL,
@@ -300,13 +193,30 @@ def shape(
     return figure(traces, showlegend=False, xaxis=axis(title), yaxis=axis("Adds to the score"))
 
 
+def _curve(
+    names: Sequence[float],
+    scores: Sequence[float],
+    low: Sequence[float] | None,
+    high: Sequence[float] | None,
+    title: str,
+) -> Figure:
+    """A score at each value, as a line with its bounds: a partial dependence, a linear term."""
+    traces: list[dict[str, Any]] = []
+    if low is not None and high is not None:
+        band = {"type": "scatter", "mode": "lines", "x": list(names), "line": {"width": 0}, "hoverinfo": "skip"}
+        filled = {"fill": "tonexty", "fillcolor": "rgba(128,128,128,.2)"}
+        traces += [{**band, "y": list(low)}, {**band, "y": list(high), **filled}]
+    line = {"type": "scatter", "mode": "lines", "x": list(names), "y": list(scores), "line": {"width": 2}}
+    return figure([*traces, {**line, "meta": {"color": 0}}], showlegend=False, xaxis=axis(title), yaxis=axis("Score"))
+
+
 def heat(x: Sequence[Any], y: Sequence[Any], scores: Any, *, x_title: str, y_title: str) -> Figure:
     """What a pair of features adds together."""
     trace = {
         "type": "heatmap",
         "z": np.asarray(scores, dtype=np.float64).T,
-        "x": list(x),
-        "y": list(y),
+        "x": [plain(v) if isinstance(v, str) else v for v in x],
+        "y": [plain(v) if isinstance(v, str) else v for v in y],
         "colorbar": {"thickness": 10, "outlinewidth": 0},
         "colorscale": [[0, "#3b82d6"], [0.5, "#f0f0f0"], [1, "#d9534f"]],
         "zmid": 0,

@@ -16,15 +16,27 @@ def figure(traces: Sequence[dict[str, Any]], **layout: Any) -> Figure:
     return {"data": list(traces), "layout": {key: value for key, value in layout.items() if value is not None}}
 
 
+def plain(text: str) -> str:
+    """Text that plotly shows as it is. In titles, names and labels it knows some tags (a link, too) and entities."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
     """An axis with a title; ``None`` values are left out."""
-    described = {"title": {"text": title}} if title else {}
+    described = {"title": {"text": plain(title)}} if title else {}
     return described | {key: value for key, value in more.items() if value is not None}
 
 
 def dumps(figure: Figure) -> bytes:
     """The figure's JSON. NaN and the infinities become null, which plotly.js shows as a gap."""
-    return orjson.dumps(figure, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(figure, default=_listed, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+
+
+def _listed(value: Any) -> Any:
+    """What orjson leaves to us: arrays of text, transposed and strided ones."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"A figure cannot hold a {type(value).__name__}.")
 
 
 def checked(figure: Figure) -> dict[str, Any]:

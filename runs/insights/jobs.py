@@ -15,6 +15,7 @@ from runs.actions.artifacts import Stored, name_files
 from runs.actions.create import NewRun, create
 from runs.insights import files
 from runs.models import Artifact, Run
+from studio.compute.models import ComputeTarget
 from studio.environments import register
 from studio.errors import Invalid, NotFound
 from studio.workspace import storage
@@ -142,3 +143,9 @@ def model_files(run: Run, name: str) -> tuple[list[tuple[str, Artifact | ModelFi
 def environments_of(run: Run) -> list[str]:
     """The environments a form offers, by name."""
     return [one.name for one in register.listed(run.workspace)]
+
+
+def computes_of(run: Run) -> list[str]:
+    """The compute targets a form offers, by name."""
+    targets = ComputeTarget.objects.filter(workspace_id=run.workspace_id)
+    return list(targets.order_by("name").values_list("name", flat=True)[:200])

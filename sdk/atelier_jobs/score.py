@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import math
 import signal
 import sys
 import time
@@ -13,6 +15,8 @@ from atelier_jobs.inputs import Job
 
 #: Seconds one request may take, and without any request until the session ends.
 ONE_REQUEST, IDLE = 20, 300
+#: Seconds that loading the model may take, and after which a request that compiled code holds on to ends the job.
+LOADING, STUCK = 240, 60
 POLL = 0.3
 
 
@@ -24,7 +28,10 @@ def main() -> int:
     """Answer until the session's time is up or nobody asks any more."""
     job = Job()
     end = time.monotonic() + float(job.spec["seconds"])
+    # A watchdog of its own thread, without the interpreter: a signal waits until compiled code comes back, this does not.
+    faulthandler.dump_traceback_later(LOADING, exit=True)
     model, failure = _loaded(job)
+    faulthandler.cancel_dump_traceback_later()
     print(failure or f"The model is loaded: {type(model).__module__}.{type(model).__qualname__}.", flush=True)
     path = f"/runs/{segment(job.run_id)}/scoring"
     asked = time.monotonic()
@@ -34,13 +41,22 @@ def main() -> int:
             time.sleep(POLL)
             continue
         asked = time.monotonic()
+        faulthandler.dump_traceback_later(STUCK, exit=True)
         body = {"error": failure} if failure else score(model, request["rows"], request.get("features"))
-        try:
-            job.client.call("POST", f"{path}/{segment(request['id'])}", json_body=body)
-        except AtelierError as error:
-            print(f"An answer was not taken: {error}", flush=True)
+        faulthandler.cancel_dump_traceback_later()
+        _answer(job, f"{path}/{segment(request['id'])}", body)
     print("The session has ended.", flush=True)
     return 0
+
+
+def _answer(job: Job, path: str, body: dict[str, Any]) -> None:
+    """Give the answer; where the server does not take it, say so to the page that waits."""
+    for one in (body, {"error": "The model's answer has a form that the page cannot show."}):
+        try:
+            job.client.call("POST", path, json_body=one)
+            return
+        except AtelierError as error:
+            print(f"An answer was not taken: {error}", flush=True)
 
 
 def _loaded(job: Job) -> tuple[Any, str]:
@@ -76,9 +92,18 @@ def _score(model: Any, rows: list[list[Any]], features: list[str] | None) -> dic
     import numpy as np
 
     data = table(model, rows, features)
-    answer: dict[str, Any] = {"predictions": np.asarray(model.predict(data)).ravel().tolist()}
+    predicted = np.asarray(model.predict(data))
+    if predicted.size != len(rows):
+        return {"error": f"The model gives {predicted.size // len(rows)} values for a row; what-if shows one."}
+    found = [predicted.ravel()]
     if hasattr(model, "predict_proba"):
-        answer["probabilities"] = np.asarray(model.predict_proba(data)).tolist()
+        probable = np.asarray(model.predict_proba(data), dtype=np.float64)
+        found += [probable] if probable.ndim == 2 else []
+    if any(part.dtype.kind == "f" and not np.isfinite(part).all() for part in found):
+        return {"error": "The model answered with NaN or infinity for these rows."}
+    answer: dict[str, Any] = {"predictions": found[0].tolist()}
+    if len(found) > 1:
+        answer["probabilities"] = found[1].tolist()
         answer["classes"] = [str(c) for c in getattr(model, "classes_", [])] or None
     return answer
 
@@ -90,6 +115,7 @@ def table(model: Any, rows: list[list[Any]], features: list[str] | None) -> Any:
     known = getattr(model, "feature_names_in_", None)
     names = list(known) if known is not None else None
     mixed = any(isinstance(v, str) for v in rows[0])
+    rows = [[math.nan if v is None else v for v in row] for row in rows]
     if names is None and not mixed:
         return np.asarray(rows, dtype=np.float64)
     import pandas

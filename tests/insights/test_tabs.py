@@ -274,7 +274,7 @@ def test_two_explanations_are_compared_by_rank(browser, base, uploaded):
     html = browser.get(f"{base}explanations/?e={identity}&with={second}").content.decode()
     a = explanation.global_importance_values
     rho, tau = spearmanr(a, [3.0, 1, 2, 0.5, 0.1, 0.2])[0], kendalltau(a, [3.0, 1, 2, 0.5, 0.1, 0.2])[0]
-    assert f"<dd>{rho:.3f}</dd>" in html and f"<dd>{tau:.3f}</dd>" in html
+    assert f">{rho:.3f}</dd>" in html and f">{tau:.3f}</dd>" in html
     shifts = {" ".join(r[0][0]): " ".join(r[3][0]) for r in table(html, "Rank shifts")}
     # f0 is the last of six here and the first there; f5 the first here and the fifth there.
     assert (shifts.get("f0"), shifts.get("f5")) == ("▲ 5", "▼ 4"), shifts

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from studio.containers import networks, volumes
 from tests.stack import Stack, answer_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,3 +36,21 @@ def test_a_users_script_runs_unchanged(script: Path, stack: Stack, tmp_path: Pat
         script, folder=tmp_path, seconds=380, STORY_DATA=str(DATA), STORY_COMPUTE="local", STORY_PASSWORD=stack.password
     )
     assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(600)
+def test_what_if_is_answered_by_a_container_of_a_cluster(stack: Stack, tmp_path: Path):
+    # By the cluster's own mark: other tests have nodes on the same engine.
+    marked = {"atelier.node": None, "atelier.target": "what-if-cluster"}
+    before = set(networks.names(marked)), set(volumes.names(marked))
+    done = stack.run_script(
+        HERE / "scripts" / "what_if.py",
+        folder=tmp_path,
+        seconds=500,
+        STORY_PASSWORD=stack.password,
+        STORY_IMAGE=os.environ["ATELIER_BASE_IMAGE"],
+    )
+    assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")
+    after = set(networks.names(marked)), set(volumes.names(marked))
+    assert after[0] <= before[0] and after[1] <= before[1], "nodes are gone with all they had"

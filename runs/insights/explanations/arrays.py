@@ -6,17 +6,22 @@ A file on this machine is mapped, so that a sample of rows reads only those rows
 from __future__ import annotations
 
 import io
+import math
+import tokenize
 import zipfile
 from dataclasses import dataclass
-from typing import IO, Any, Literal
+from typing import IO, Literal
 
 import numpy as np
 
 from studio.errors import Invalid
 
 KINDS = "biuf"
-#: A sparse file is read whole; more than this is not for a page.
+#: What is not a file on this machine is read whole, and so is a sparse one; more than this is not for a page.
+MAX_WHOLE = 512 << 20
 MAX_SPARSE = 256 << 20
+#: Bytes looked at together when all values of an array are.
+CHUNK = 16 << 20
 
 
 def read_array(file: IO[bytes], size: int, name: str) -> np.ndarray:
@@ -25,22 +30,27 @@ def read_array(file: IO[bytes], size: int, name: str) -> np.ndarray:
         version = np.lib.format.read_magic(file)
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = reader(file)
-    except (ValueError, EOFError, KeyError, TypeError, SyntaxError) as error:
+    except (
+        ValueError, EOFError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError
+    ) as error:  # fmt: skip
         raise Invalid(f"{name} is no .npy file: {str(error)[:200]}.", field=name) from None
     if dtype.hasobject or dtype.kind not in KINDS:
-        raise Invalid(f"{name} holds {dtype}; only numbers are taken.", field=name)
-    count = 1
-    for side in shape:
-        count *= int(side)
+        raise Invalid(f"{name} holds {str(dtype)[:80]}; only numbers are taken.", field=name)
+    shape = tuple(map(int, shape))
     start = file.tell()
-    if len(shape) > 3 or count * dtype.itemsize != size - start:
-        raise Invalid(f"{name} says it has the shape {shape}, which is not what follows.", field=name)
+    if len(shape) > 3 or min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize != size - start:
+        raise Invalid(f"{name} says it has the shape {str(shape)[:200]}, which is not what follows.", field=name)
     order: Literal["F", "C"] = "F" if fortran else "C"
     try:
         file.fileno()
     except (OSError, AttributeError, io.UnsupportedOperation):
+        if size > MAX_WHOLE:
+            raise Invalid(
+                f"{name} takes {size >> 20} MB; at most {MAX_WHOLE >> 20} MB are read from this server's storage.",
+                field=name,
+            ) from None
         return np.frombuffer(file.read(), dtype=dtype).reshape(shape, order=order)
-    if not count:
+    if 0 in shape:
         return np.zeros(shape, dtype=dtype)
     return np.memmap(file, dtype=dtype, mode="r", offset=start, shape=shape, order=order)  # type: ignore[call-overload]
 
@@ -59,8 +69,21 @@ class Sparse:
         result = np.zeros((len(chosen), self.shape[1]))
         for i, r in enumerate(chosen.tolist()):
             part = slice(int(self.indptr[r]), int(self.indptr[r + 1]))
-            result[i, self.indices[part]] = self.data[part]
+            np.add.at(result[i], self.indices[part], self.data[part])  # a place named twice is a sum, as in scipy
         return result
+
+
+def not_finite(values: np.ndarray) -> tuple[int, ...] | None:
+    """The place of the first value that is NaN or infinite; None when all are finite. Reads a part at a time."""
+    if values.dtype.kind != "f" or not values.size:
+        return None
+    step = max(1, CHUNK // max(1, values.itemsize * (values.size // len(values))))
+    for start in range(0, len(values), step):
+        bad = ~np.isfinite(values[start : start + step])
+        if bad.any():
+            first = np.argwhere(bad)[0]
+            return (int(first[0]) + start, *map(int, first[1:]))
+    return None
 
 
 def read_sparse(file: IO[bytes], size: int, name: str) -> list[Sparse]:
@@ -73,12 +96,23 @@ def read_sparse(file: IO[bytes], size: int, name: str) -> list[Sparse]:
         archive = zipfile.ZipFile(io.BytesIO(file.read()))
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise Invalid(f"{name} must not be compressed.", field=name)
+        # Entries may overlap: a thousand of them may name the same bytes.
+        if sum(entry.file_size for entry in archive.infolist()) > size:
+            raise Invalid(f"{name} holds more than its own size.", field=name)
         parts = {
             entry.filename.removesuffix(".npy"): read_array(io.BytesIO(archive.read(entry)), entry.file_size, name)
             for entry in archive.infolist()
         }
         return [_matrix(parts, i, name) for i in range(min(int(parts["count"]), 1000))]
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OverflowError) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise Invalid(f"{name} is no file of sparse values: {str(error)[:200]}.", field=name) from None
 
 
@@ -101,51 +135,3 @@ def _matrix(parts: dict[str, np.ndarray], i: int, name: str) -> Sparse:
     if not fine:
         raise Invalid(f"The sparse values of {name} do not fit together.", field=name)
     return Sparse(data, indices, indptr, (rows, columns))
-
-
-def plain(value: Any) -> Any:
-    """The SDK's tagged JSON as plain lists, numbers and text; what cannot be shown becomes None."""
-    if isinstance(value, list):
-        return [plain(v) for v in value]
-    if not isinstance(value, dict):
-        return value
-    tag = value.get("$")
-    if tag is None:
-        return {k: plain(v) for k, v in value.items()}
-    if tag == "float":
-        return None
-    if tag == "scalar":
-        return plain(value.get("value"))
-    if tag == "tuple":
-        return plain(value.get("items") or [])
-    if tag == "dict":
-        pairs = value.get("items") or []
-        return {str(plain(p[0])): plain(p[1]) for p in pairs if isinstance(p, list) and len(p) == 2}
-    if tag == "array":
-        return _plain_array(value)
-    return None
-
-
-def _plain_array(value: dict[str, Any]) -> Any:
-    import base64
-    import binascii
-
-    shape = value.get("shape")
-    if not isinstance(shape, list) or not all(isinstance(s, int) and s >= 0 for s in shape):
-        return None
-    try:
-        if "data" in value:
-            dtype = np.dtype(str(value.get("dtype")))
-            if dtype.kind not in KINDS:
-                return None
-            array = np.frombuffer(base64.b64decode(value["data"], validate=True), dtype=dtype).reshape(shape)
-            return (
-                np.where(np.isfinite(array), array.astype(object), np.array(None, dtype=object)).tolist()
-                if dtype.kind == "f"
-                else array.tolist()
-            )
-        items = np.empty(len(value["items"]), dtype=object)
-        items[:] = [plain(v) for v in value["items"]]
-        return items.reshape(shape).tolist()
-    except (ValueError, TypeError, KeyError, binascii.Error):
-        return None

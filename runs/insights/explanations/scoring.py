@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -27,8 +28,11 @@ MAX_ROWS = 2000
 GRID = 25
 
 
-def begin(run: Run, by: str, model: str, environment: str = "") -> ScoringSession:
-    """Start a session for a model of the run (a path in its outputs, or a registered id). One at a time."""
+def begin(run: Run, by: str, model: str, environment: str = "", compute: str = "") -> ScoringSession:
+    """Start a session for a model of the run (a path in its outputs, or a registered id). One at a time.
+
+    It runs in the run's own environment and on its own compute, unless others are named.
+    """
     there = current(run.id)
     if there is not None and there.model == model:
         return there
@@ -46,6 +50,7 @@ def begin(run: Run, by: str, model: str, environment: str = "") -> ScoringSessio
             documents={"spec.json": orjson.dumps({"seconds": SECONDS})},
             model=version,
             environment=environment,
+            compute=compute,
         )
         # Its environment may have to be built first; the job's own limit counts from when it runs.
         until = timezone.now() + dt.timedelta(seconds=SECONDS * 2)
@@ -79,8 +84,11 @@ def ask(session: ScoringSession, rows: Any) -> ScoringRequest:
         if not isinstance(row, list) or len(row) != width:
             raise Invalid("Each row is a list with a value for each feature.", field="rows")
         for value in row:
-            if not isinstance(value, (int, float, str)) or (isinstance(value, float) and not math.isfinite(value)):
-                raise Invalid("A row holds finite numbers and text.", field="rows")
+            missing = value is None
+            if not missing and (
+                not isinstance(value, (int, float, str)) or (isinstance(value, float) and not math.isfinite(value))
+            ):
+                raise Invalid("A row holds finite numbers, text, and None where a value is missing.", field="rows")
     same = session.requests.filter(rows=rows).order_by("-created_at").first()
     if same is not None and (same.answer is not None or not same.answered_at):
         return same
@@ -147,15 +155,18 @@ def row_of(view: View, position: int) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
+    """As JSON carries it: a missing value is None."""
     number = value.item() if hasattr(value, "item") else value
-    return number
+    return None if isinstance(number, float) and math.isnan(number) else number
 
 
-def grid(view: View, position: int, feature: int, points: int = GRID) -> tuple[list[Any], list[list[Any]]]:
-    """ICE: (values of the feature, the row with each of them). Numbers run from the 1st to the 99th percentile."""
+def grid(view: View, positions: Sequence[int], feature: int, points: int = GRID) -> tuple[list[Any], list[list[Any]]]:
+    """ICE: (values of the feature, the first row with each of them, then the second, …).
+
+    Numbers run from the 1st to the 99th percentile; few distinct ones, and text, are taken as they are.
+    """
     import numpy as np
 
-    base = row_of(view, position)
     column = view.data[feature]
     if column.dtype.kind in "biuf":
         known = column[np.isfinite(column.astype(np.float64))]
@@ -170,4 +181,5 @@ def grid(view: View, position: int, feature: int, points: int = GRID) -> tuple[l
     else:
         names, counts = np.unique(column.astype(str), return_counts=True)
         values = names[np.argsort(-counts)][:points].tolist()
-    return values, [[*base[:feature], v, *base[feature + 1 :]] for v in values]
+    bases = [row_of(view, position) for position in positions]
+    return values, [[*base[:feature], v, *base[feature + 1 :]] for base in bases for v in values]

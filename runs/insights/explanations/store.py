@@ -10,7 +10,7 @@ import numpy as np
 from django.db import IntegrityError
 
 from runs.insights import files
-from runs.insights.explanations.bundle import METADATA, Bundle, File, shape_of, text
+from runs.insights.explanations.bundle import METADATA, Bundle, File, check_values, shape_of, text
 from runs.insights.explanations.importance import ranking
 from runs.insights.explanations.view import View, load
 from runs.limits import clean_text
@@ -42,6 +42,7 @@ def register(run_id: str, body: dict[str, Any]) -> Explanation:
         return there
     bundle = _bundle(run_id, prefix)
     shape = shape_of(bundle)
+    check_values(bundle)
     meta = bundle.meta
     made = Explanation(
         id=identity,

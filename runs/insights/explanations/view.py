@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs.insights.explanations.arrays import Sparse
-from runs.insights.explanations.bundle import PAGE_VALUES, Bundle, Shape, shape_of
+from runs.insights.explanations.bundle import PAGE_ROWS, PAGE_VALUES, Bundle, Shape, shape_of, text
+from runs.insights.explanations.terms import Term
 from studio.errors import Invalid, NotFound
 
 Floats = NDArray[np.float64]
@@ -40,7 +41,7 @@ class View:
     truth: NDArray[Any] | None = None
     predicted: NDArray[Any] | None = None
     probabilities: Floats | None = None
-    terms: list[dict[str, Any]] = field(default_factory=list)
+    terms: list[Term] = field(default_factory=list)
 
     @property
     def sampled(self) -> bool:
@@ -147,7 +148,8 @@ class View:
 def load(bundle: Bundle, most: int = PAGE_VALUES) -> View:
     """Read the bundle, sampling rows (always the same ones) so that at most `most` importance values are held."""
     shape = shape_of(bundle)
-    rows = _sample(shape, most)
+    data, probabilities = bundle.get("eval_data"), bundle.get("eval_y_predicted_proba")
+    rows = _sample(shape, _width(data) + _width(probabilities), most)
     local = _local(bundle.get("local_importance_values"), rows)
     outputs = 0 if local is None else len(local)
     meta = bundle.meta
@@ -158,7 +160,7 @@ def load(bundle: Bundle, most: int = PAGE_VALUES) -> View:
     per_class = bundle.get("per_class_values")
     return View(
         source=meta["source"],
-        method=str(meta.get("method") or ""),
+        method=text(meta.get("method") or ""),
         task=str(meta.get("model_task") or "unknown"),
         features=bundle.names("features", shape.features, "Feature"),
         classes=classes,
@@ -168,17 +170,25 @@ def load(bundle: Bundle, most: int = PAGE_VALUES) -> View:
         overall=None if overall is None else np.asarray(overall, dtype=np.float64),
         per_class=None if per_class is None else np.asarray(per_class, dtype=np.float64),
         expected=None if expected is None else np.ravel(np.asarray(expected, dtype=np.float64)),
-        data=_columns(bundle.get("eval_data"), rows, shape.features),
+        data=_columns(data, rows, shape.features),
         truth=_labels(bundle.get("true_ys"), rows),
         predicted=_labels(bundle.get("eval_y_predicted"), rows),
-        probabilities=_matrix(bundle.get("eval_y_predicted_proba"), rows),
-        terms=_terms(bundle.get("terms")),
+        probabilities=_matrix(probabilities, rows),
+        terms=bundle.terms(),
     )
 
 
-def _sample(shape: Shape, most: int) -> Ints:
-    per_row = max(1, shape.features * max(1, shape.classes))
-    fit = max(200, most // per_row)
+def _width(value: Any) -> int:
+    """Values of one row."""
+    if isinstance(value, np.ndarray):
+        return max(1, value.size // max(1, len(value)))
+    return value[0].shape[1] if isinstance(value, list) and value and isinstance(value[0], Sparse) else 0
+
+
+def _sample(shape: Shape, more: int, most: int) -> Ints:
+    """Which rows a page computes with: all, or as many as fit with `more` values beside the importance of each."""
+    per_row = max(1, shape.features * max(1, shape.classes), more)
+    fit = min(PAGE_ROWS, max(1, most // per_row))
     if shape.rows <= fit:
         return np.arange(shape.rows)
     return np.sort(np.random.default_rng(0).choice(shape.rows, size=fit, replace=False))
@@ -199,32 +209,31 @@ def _local(value: Any, rows: Ints) -> Floats | None:
 
 
 def _columns(value: Any, rows: Ints, features: int) -> list[NDArray[Any]]:
-    """A column for each feature; none when the data has another width (an EBM's interactions have no column)."""
+    """A column for each feature; none when the data has another width: it is then of other features."""
     if value is None or not len(rows):
         return []
     if isinstance(value, list) and value and isinstance(value[0], Sparse):
-        return list(value[0].rows(rows).T)
+        return list(value[0].rows(rows).T) if value[0].shape[1] == features else []
     if isinstance(value, np.ndarray):
-        return list(_take(value, rows).T) if value.ndim == 2 else []
-    if not isinstance(value, list) or not all(isinstance(r, list) for r in value):
+        return list(_take(value, rows).T) if value.ndim == 2 and value.shape[1] == features else []
+    if not isinstance(value, list) or not all(isinstance(r, list) and len(r) == features for r in value):
         return []
-    width = min((len(r) for r in value), default=0)
-    return [_typed([value[r][c] for r in rows.tolist()]) for c in range(min(width, features))]
+    return [_typed([value[r][c] for r in rows.tolist()]) for c in range(features)]
 
 
 def _typed(values: list[Any]) -> NDArray[Any]:
     """Numbers where all are, else text; what is missing is NaN or empty."""
     if all(v is None or (isinstance(v, (int, float)) and not isinstance(v, bool)) for v in values):
         return np.array([np.nan if v is None else float(v) for v in values])
-    return np.array(["" if v is None else str(v)[:200] for v in values], dtype=object)
+    return np.array(["" if v is None else text(v)[:200] for v in values], dtype=object)
 
 
 def _labels(value: Any, rows: Ints) -> NDArray[Any] | None:
     if value is None or not len(rows):
         return None
     if isinstance(value, np.ndarray):
-        return np.ravel(_take(value, rows)) if value.ndim == 1 or value.shape[-1] == 1 else None
-    return _typed([value[r] for r in rows.tolist()]) if isinstance(value, list) else None
+        return np.ravel(_take(value, rows)) if value.size == len(value) else None
+    return _typed([value[r] for r in rows.tolist()])
 
 
 def _matrix(value: Any, rows: Ints) -> Floats | None:
@@ -232,9 +241,3 @@ def _matrix(value: Any, rows: Ints) -> Floats | None:
         return None
     chosen = _take(value, rows).astype(np.float64)
     return chosen if chosen.ndim == 2 else np.stack([1 - chosen, chosen], axis=1)
-
-
-def _terms(value: Any) -> list[dict[str, Any]]:
-    return (
-        [t for t in value if isinstance(t, dict) and isinstance(t.get("name"), str)] if isinstance(value, list) else []
-    )

@@ -171,6 +171,7 @@ INTERPRET_CLASSES = {
     "FeatureValueExplanation": "interpret.api.templates",
     "PDPExplanation": "interpret.blackbox._partialdependence",
     "MorrisExplanation": "interpret.blackbox._sensitivity",
+    "TreeExplanation": "interpret.glassbox._decisiontree",
 }
 
 

@@ -139,10 +139,18 @@ def _expected(base: Any, dimensions: int) -> Any:
 
 def _of_interpret(explanation: Any) -> Form:
     kind = explanation.explanation_type
-    try:
-        whole = explanation.data(-1)
-    except (KeyError, IndexError, TypeError, AttributeError):
-        whole = None
+    if kind not in ("global", "local"):
+        raise UserError(
+            f"A {type(explanation).__name__} of the kind {kind!r} tells of data or performance, not of a model's "
+            "reasons; upload a global or local explanation, and log performance as metrics."
+        )
+    # A partial dependence has no whole to give (its data(-1) is the last feature's), so what is inside comes first.
+    whole = getattr(explanation, "_internal_obj", None)
+    if not isinstance(whole, dict):
+        try:
+            whole = explanation.data(-1)
+        except (KeyError, IndexError, TypeError, AttributeError):
+            whole = None
     original = {
         "class": type(explanation).__name__,
         "explanation_type": kind,
@@ -155,7 +163,7 @@ def _of_interpret(explanation: Any) -> Form:
     meta = {"method": str(original["name"] or type(explanation).__name__), "model_task": "unknown"}
     specific = (whole or {}).get("specific") or []
     if kind == "local":
-        properties, task = _interpret_local(specific)
+        properties, task = _interpret_local(specific, original["class"])
         return Form("interpret", properties, {**meta, "model_task": task}, original)
     overall = (whole or {}).get("overall") or explanation.data(None) or {}
     properties = {}
@@ -163,7 +171,7 @@ def _of_interpret(explanation: Any) -> Form:
         scores = numbers(overall["scores"])
         if scores.ndim == 1 and scores.dtype.kind in "iuf":
             properties = {"features": [str(n) for n in overall["names"]], "global_importance_values": scores}
-    terms = [{"name": _term_name(explanation, overall, i), **(s or {})} for i, s in enumerate(specific)]
+    terms = [{**(s or {}), "name": _term_name(explanation, overall, i)} for i, s in enumerate(specific)]
     return Form("interpret", properties, meta, original, terms or None)
 
 
@@ -172,19 +180,28 @@ def _term_name(explanation: Any, overall: dict[str, Any], position: int) -> str:
     return str(names[position]) if position < len(names) else f"term {position}"
 
 
-def _interpret_local(specific: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
-    """Rows of a local explanation of interpret: scores (features or features x classes), values, perf."""
+def _interpret_local(specific: list[dict[str, Any]], kind: str) -> tuple[dict[str, Any], str]:
+    """Rows of a local explanation of interpret: scores, values, perf.
+
+    scores of a row: features, or features x classes (an EBM's, an APLR's), or classes x features (a linear model's).
+    """
     import numpy as np
 
     if not specific or any(s is None or "scores" not in s for s in specific):
         return {}, "unknown"
-    scores = np.array([np.asarray(s["scores"], dtype=np.float64) for s in specific])
-    local = scores if scores.ndim == 2 else np.moveaxis(scores, 2, 0)
+    scores = np.array([np.asarray([np.asarray(v, dtype=np.float64) for v in s["scores"]]) for s in specific])
+    features = len(specific[0]["names"])
+    last = scores.ndim == 3 and scores.shape[2] == features
+    classes_first = last and (scores.shape[1] != features or kind == "FeatureValueExplanation")
+    local = scores if scores.ndim == 2 else np.moveaxis(scores, 1 if classes_first else 2, 0)
     properties: dict[str, Any] = {
         "features": [str(n) for n in specific[0]["names"]],
         "local_importance_values": local,
         "eval_data": _data([list(s["values"]) for s in specific]) if "values" in specific[0] else None,
     }
+    labels = (specific[0].get("meta") or {}).get("label_names")
+    if labels is not None and (local.ndim == 2 or len(labels) == len(local)):
+        properties["classes"] = [str(name) for name in labels]
     extra = specific[0].get("extra") or {}
     if extra.get("scores") is not None:
         properties["expected_values"] = np.atleast_1d(np.asarray(extra["scores"][0], dtype=np.float64))

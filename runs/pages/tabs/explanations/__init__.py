@@ -11,7 +11,7 @@ from runs.insights.explanations import cohorts, store
 from runs.insights.explanations.importance import compare
 from runs.models import Cohort, Explanation, Run
 from runs.pages.tab import Context, Tab
-from runs.pages.tabs.explanations import forms, panel, what_if
+from runs.pages.tabs.explanations import forms, panel, tables, what_if
 from runs.pages.tabs.explanations.choice import CHARTS, MAX_COHORTS, MAX_POINTS, SORTS, Choice, explanation_of, read
 from runs.pages.tabs.explanations.figures import figure
 from studio.errors import StudioError
@@ -28,7 +28,7 @@ def context(request: HttpRequest, run: Run) -> Context:
     shared: Context = {"explanations": rows, "others": others}
     try:
         choice = read(request, run, explanation_of(request, rows))
-        return {**shared, **_chosen(choice, run, request), "comparison": _comparison(choice.row, run, request)}
+        return {**shared, **_chosen(choice, run, request), "comparison": _comparison(choice, run, request)}
     except StudioError as error:
         return {**shared, "problem": error.message}
 
@@ -48,6 +48,7 @@ def _chosen(choice: Choice, run: Run, request: HttpRequest) -> Context:
         "most_cohorts": MAX_COHORTS,
         "most_points": MAX_POINTS,
         "operators": cohorts.OPERATORS,
+        "drawn": panel.drawn_of(choice),
         "performance": panel.performance(choice),
         "importance": panel.importance_table(choice) if view.features else None,
         "importance_size": "tall" if choice.top * (1 + len(choice.cohorts)) > 15 else "",
@@ -73,6 +74,7 @@ def _addresses(choice: Choice, run: Run, request: HttpRequest) -> Context:
     return {
         "importance_url": f"{base}importance",
         "explorer_url": f"{base}explorer",
+        "csv_url": f"{forms.address(run)}csv?{choice.query}&{more}&table=",
         "term_url": f"{base}term&term={shown}",
         "shown_term": shown,
         "ice_url": f"{base}ice&{more}",
@@ -95,20 +97,20 @@ def _others(run: Run, request: HttpRequest) -> list[Explanation]:
     return mine + list(found.exclude(run=run).order_by("-created_at")[:50])
 
 
-def _comparison(row: Explanation, run: Run, request: HttpRequest) -> dict[str, Any] | None:
+def _comparison(choice: Choice, run: Run, request: HttpRequest) -> dict[str, Any] | None:
     """Rank shifts and correlation against the explanation ?with=…, of any run of the workspace."""
-    asked = request.GET.get("with")
-    if not asked or asked == row.pk:
-        return None
-    other = Explanation.objects.filter(pk=asked[:40], run__workspace_id=run.workspace_id).select_related("run").first()
+    other = panel.compared_with(choice, request.GET.get("with", ""))
     if other is None:
         return None
-    found = compare(store.importances(row), store.importances(other))
+    found = compare(store.importances(choice.row), store.importances(other))
     return {
         "other": other,
         "found": found,
+        "spearman": panel.cell(found.spearman, f"{found.spearman or 0:.3f}"),
+        "kendall": panel.cell(found.kendall, f"{found.kendall or 0:.3f}"),
         "rows": [panel.shift(s) for s in found.shifts[:SHIFTS_SHOWN]],
         "more": len(found.shifts) - SHIFTS_SHOWN,
+        "csv": f"{forms.address(run)}csv?{choice.query}&{urlencode({'with': other.pk})}&table=comparison",
     }
 
 
@@ -116,7 +118,7 @@ tab = Tab(
     title="Explanations",
     template="runs/tabs/explanations.html",
     context=context,
-    data={"figure": figure},
+    data={"figure": figure, "csv": tables.csv},
     posts={
         "cohort": forms.save_cohort,
         "cohort-delete": forms.delete_cohort,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from django.http import HttpRequest, HttpResponse
 
 from runs import charts
 from runs.charts import explanations as drawn
-from runs.insights.explanations import scoring, store
+from runs.charts import importance as important
+from runs.insights.explanations import store
 from runs.insights.explanations.importance import aggregate, boxes, waterfall
 from runs.models import Run
 from runs.pages.tabs.explanations import panel, what_if
@@ -17,7 +16,7 @@ from runs.pages.tabs.explanations.choice import Choice, read
 from studio.errors import Invalid, NotFound
 
 #: Points drawn; the numbers are computed with all rows.
-POINTS, SWARM_POINTS = 2000, 300
+POINTS, SWARM_POINTS = panel.POINTS, panel.SWARM_POINTS
 
 
 def figure(request: HttpRequest, run: Run) -> HttpResponse:
@@ -40,20 +39,28 @@ def _importance(choice: Choice, request: HttpRequest) -> charts.Figure:
     view, features = choice.view, panel.ordered(choice)
     names = [view.features[i] for i in features]
     if choice.chart == "box":
-        found = boxes(view, features, None, choice.output)
-        five = [(b.low, b.q1, b.median, b.q3, b.high) for b in found]
-        return drawn.importance_boxes(names, five, title=f"Importance of each row{_of(choice)}")
+        fives = [
+            (name, [(b.low, b.q1, b.median, b.q3, b.high) for b in boxes(view, features, mask, choice.output)])
+            for name, mask in choice.masks()
+        ]
+        return important.importance_boxes(names, fives, title=f"Importance of each row{_of(choice)}")
     if choice.chart == "swarm":
-        rows = _some(len(view.rows), SWARM_POINTS)
-        local = view.importance(choice.output)
-        return drawn.swarm(
-            names,
-            [local[rows, i] for i in features],
-            [_place(view.data[i], rows) if i < len(view.data) else None for i in features],
-            title=f"Importance of each row{_of(choice)} · blue: low value, red: high",
-        )
+        parts = [(name, *_cloud(choice, features, mask)) for name, mask in choice.masks()]
+        scale = " · blue: low value, red: high" if len(parts) == 1 else ""
+        return important.swarm(names, parts, title=f"Importance of each row{_of(choice)}{scale}")
     columns = [(name, aggregate(view, mask, choice.output)[features].tolist()) for name, mask in choice.masks()]
-    return drawn.importance_bars(names, columns, title=f"Importance{_of(choice)}")
+    return important.importance_bars(names, columns, title=f"Importance{_of(choice)}")
+
+
+def _cloud(
+    choice: Choice, features: np.ndarray, mask: np.ndarray | None
+) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    """Importance of some of the cohort's rows for each feature, and where their values lie."""
+    view, local = choice.view, choice.view.importance(choice.output)
+    inside = np.arange(len(view.rows)) if mask is None else np.flatnonzero(mask)
+    rows = inside[_some(len(inside), SWARM_POINTS)]
+    places = [_place(view.data[i], rows) if i < len(view.data) else None for i in features]
+    return [local[rows, i] for i in features], places
 
 
 def _some(n: int, most: int) -> np.ndarray:
@@ -65,8 +72,12 @@ def _place(values: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
     if values.dtype.kind not in "biuf":
         return None
     numbers = values.astype(np.float64)
-    low, high = np.nanpercentile(numbers, (5, 95))
-    return np.clip((numbers[rows] - low) / ((high - low) or 1.0), 0, 1)
+    known = numbers[np.isfinite(numbers)]
+    if not len(known):
+        return None
+    low, high = np.percentile(known, (5, 95))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.clip(np.nan_to_num((numbers[rows] - low) / ((high - low) or 1.0), nan=0.5), 0, 1)
 
 
 def _explorer(choice: Choice, request: HttpRequest) -> charts.Figure:
@@ -111,7 +122,7 @@ def _waterfall(choice: Choice, request: HttpRequest) -> charts.Figure:
     row = _whole(request.GET.get("row"))
     found = waterfall(choice.view, choice.position(-1 if row is None else row), choice.output)
     labels = [s.label if s.value is None else f"{s.label} = {panel.number(s.value)}" for s in found.steps]
-    return drawn.waterfall(labels, [s.amount for s in found.steps], found.start, found.end)
+    return important.waterfall(labels, [s.amount for s in found.steps], found.start, found.end)
 
 
 def _term(choice: Choice, request: HttpRequest) -> charts.Figure:
@@ -120,14 +131,19 @@ def _term(choice: Choice, request: HttpRequest) -> charts.Figure:
     if i is None or i >= len(choice.view.terms):
         raise NotFound("There is no such term.")
     term = choice.view.terms[i]
-    scores: Any = np.asarray(term.get("scores") if term.get("scores") is not None else [], dtype=np.float64)
-    if term.get("type") == "interaction" and scores.ndim == 2:
-        x, _, y = term["name"].partition(" & ")
-        return drawn.heat(term.get("left_names") or [], term.get("right_names") or [], scores, x_title=x, y_title=y)
-    if scores.ndim != 1 or not len(scores):
-        raise Invalid("This term has a shape for each class, which is not drawn.")
-    low, high = term.get("lower_bounds"), term.get("upper_bounds")
-    return drawn.shape(term.get("names") or [], scores.tolist(), low, high, title=term["name"])
+    if term.scores is None:
+        raise Invalid(f"{term.name} has no shape.")
+    classes, of = term.classes, ""
+    if classes:
+        place = classes - 1 if choice.output is None else min(choice.output, classes - 1)
+        term = term.of_class(place)
+        of = f", class {choice.view.classes[place] if place < len(choice.view.classes) else place}"
+    assert term.scores is not None
+    if term.is_pair:
+        x, _, y = term.name.partition(" & ")
+        return drawn.heat(term.names, term.others, term.scores, x_title=x + of, y_title=y)
+    low, high = (None if v is None else v.tolist() for v in (term.low, term.high))
+    return drawn.shape(term.names, term.scores.tolist(), low, high, title=term.name + of)
 
 
 def _ice(choice: Choice, request: HttpRequest) -> charts.Figure:
@@ -135,14 +151,20 @@ def _ice(choice: Choice, request: HttpRequest) -> charts.Figure:
     asked = what_if.asked(choice, request)
     if asked is None or asked.answer is None:
         raise Invalid(asked.error if asked is not None and asked.error else "The scoring job has not answered yet.")
-    feature, row = what_if.feature_of(choice, request), what_if.row_of(choice, request)
-    values, _ = scoring.grid(choice.view, choice.position(row), feature)
-    name, answers = what_if.answers(asked.answer)
-    now = choice.view.data[feature][choice.position(row)]
+    found = what_if.curves(choice, asked, what_if.feature_of(choice, request))
+    if found is None:
+        raise Invalid("The job was asked about other rows; draw the curve again.")
+    now = None
+    if len(found.lines) == 1:
+        value = choice.view.data[found.feature][choice.position(found.lines[0][0])]
+        now = value.item() if hasattr(value, "item") else value
     return drawn.ice(
-        values, [(f"row {row}", answers)], now.item() if hasattr(now, "item") else now,
-        x_title=choice.view.features[feature], y_title=name,
-    )  # fmt: skip
+        found.values,
+        [(f"row {row}", answers) for row, answers in found.lines],
+        now,
+        x_title=choice.view.features[found.feature],
+        y_title=found.name,
+    )
 
 
 def _whole(text: str | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,33 @@ import numpy as np
 from runs.insights.explanations import cohorts
 from runs.insights.explanations.importance import SMALL_COHORT, Shift, aggregate, boxes, ranking, waterfall
 from runs.insights.fairness.measures import BINARY, measure
+from runs.models import Explanation, Run
 from runs.pages.tabs.explanations.choice import Choice
 
 ROWS_LISTED = 50
+#: Points drawn of the data, and of each cohort in a swarm; the numbers are computed with all rows.
+POINTS, SWARM_POINTS = 2000, 300
 FEATURES_OFFERED = 300
 RATES = {m.label.split(" (")[0] for m in (measure(BINARY, k) for k, _ in cohorts.CLASSIFICATION)} | {
     label for _, label in cohorts.CLASSIFICATION
 }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number as it is read, and with all its digits (the title of its cell, the field of the CSV file)."""
+
+    text: str
+    exact: str
+
+
+def cell(value: Any, text: str = "") -> Cell:
+    """A value of a table; `text` is how it reads, where five digits are not it."""
+    if value is None:
+        return Cell("–", "")
+    plain = value.item() if hasattr(value, "item") else value
+    exact = repr(plain) if isinstance(plain, float) else str(plain)
+    return Cell(text or number(plain), exact)
 
 
 def ordered(choice: Choice) -> np.ndarray:
@@ -34,7 +55,7 @@ def importance_table(choice: Choice) -> dict[str, Any]:
         {
             "feature": choice.view.features[i],
             "index": int(i),
-            "values": [number(float(values[i])) for _, values in columns],
+            "values": [cell(float(values[i])) for _, values in columns],
         }
         for i in features
     ]
@@ -42,10 +63,23 @@ def importance_table(choice: Choice) -> dict[str, Any]:
     table: dict[str, Any] = {"columns": [name for name, _ in columns], "rows": rows, "small": small}
     if choice.chart == "box" and choice.view.local is not None:
         table["boxes"] = [
-            {"feature": choice.view.features[b.feature], "values": [number(v) for v in (b.low, b.q1, b.median, b.q3, b.high, b.mean)]}
-            for b in boxes(choice.view, features, None, choice.output)
+            {"feature": choice.view.features[b.feature], "cohort": name if choice.cohorts else "", "values": [cell(v) for v in (b.low, b.q1, b.median, b.q3, b.high, b.mean)]}
+            for name, mask in choice.masks()
+            for b in boxes(choice.view, features, mask, choice.output)
         ]  # fmt: skip
     return table
+
+
+def drawn_of(choice: Choice) -> dict[str, str]:
+    """What a chart leaves out, said under it: a swarm and the explorer draw some rows, and count with all."""
+    rows = len(choice.view.rows)
+    most = max((rows, *(int(mask.sum()) for _, mask in choice.cohorts)))
+    said = {}
+    if choice.chart == "swarm" and most > SWARM_POINTS:
+        said["importance"] = f"At most {SWARM_POINTS:,} rows of each cohort are drawn, chosen at random."
+    if choice.plot == "scatter" and rows > POINTS:
+        said["explorer"] = f"{POINTS:,} of {rows:,} rows are drawn, chosen at random, and the picked ones."
+    return said
 
 
 def number(value: Any) -> str:
@@ -62,7 +96,7 @@ def performance(choice: Choice) -> dict[str, Any] | None:
         return None
     for row in found["rows"]:
         row["cells"] = [
-            "–" if v is None else f"{v:.1%}" if label in RATES else number(v)
+            cell(v, f"{v:.1%}" if v is not None and label in RATES else "")
             for v, label in zip(row["values"], found["columns"], strict=True)
         ]
     return found
@@ -86,7 +120,7 @@ def rows_table(choice: Choice) -> dict[str, Any]:
             {
                 "row": int(view.rows[i]),
                 "picked": int(view.rows[i]) in choice.points,
-                "cells": [number(v[i]) for v in values],
+                "cells": [cell(v[i]) for v in values],
             }
             for i in listed
         ],
@@ -102,9 +136,9 @@ def points(choice: Choice) -> list[dict[str, Any]]:
         found.append(
             {
                 "row": row,
-                "start": number(fall.start),
-                "end": number(fall.end),
-                "steps": [{"label": s.label, "value": number(s.value) if s.value is not None else "", "amount": f"{s.amount:+.4g}", "up": s.amount > 0} for s in fall.steps],
+                "start": cell(fall.start),
+                "end": cell(fall.end),
+                "steps": [{"label": s.label, "value": cell(s.value) if s.value is not None else None, "amount": cell(s.amount, f"{s.amount:+.4g}"), "up": s.amount > 0} for s in fall.steps],
                 "truth": number(choice.view.truth[position]) if choice.view.truth is not None else "",
                 "prediction": number(choice.view.predicted[position]) if choice.view.predicted is not None else "",
             }
@@ -128,14 +162,20 @@ def column_choices(choice: Choice) -> list[dict[str, Any]]:
 
 def terms(choice: Choice) -> list[tuple[int, str]]:
     """The shapes of a glass box, the most important first."""
-    names = [t["name"] for t in choice.view.terms]
-    values = choice.view.overall
-    if values is not None and len(values) == len(names):
-        return [(int(i), names[int(i)]) for i in ranking(values)]
-    return list(enumerate(names))
+    found, values = choice.view.terms, choice.view.overall
+    order = ranking(values).tolist() if values is not None and len(values) == len(found) else range(len(found))
+    return [(i, found[i].name) for i in order if found[i].scores is not None][:FEATURES_OFFERED]
 
 
-def shift(found: Shift) -> dict[str, str]:
+def compared_with(choice: Choice, asked: str) -> Explanation | None:
+    """The explanation `asked` of any run of the workspace, unless it is the chosen one."""
+    if not asked or asked == choice.row.pk:
+        return None
+    mine = Run.objects.filter(pk=choice.row.run_id).values("workspace_id")
+    return Explanation.objects.filter(pk=asked[:40], run__workspace_id__in=mine).select_related("run").first()
+
+
+def shift(found: Shift) -> dict[str, Any]:
     """A feature's place in two explanations, as text."""
     moved = found.moved
     return {
@@ -144,6 +184,6 @@ def shift(found: Shift) -> dict[str, str]:
         "b": str(found.rank_b or "–"),
         "shift": "–" if moved is None else "=" if moved == 0 else f"{'▲' if moved > 0 else '▼'} {abs(moved)}",
         "tone": "" if not moved else "rise" if moved > 0 else "fall",
-        "share_a": "–" if found.share_a is None else f"{found.share_a:.1%}",
-        "share_b": "–" if found.share_b is None else f"{found.share_b:.1%}",
+        "share_a": cell(found.share_a, f"{found.share_a or 0:.1%}"),
+        "share_b": cell(found.share_b, f"{found.share_b or 0:.1%}"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -13,7 +14,8 @@ from runs.insights.explanations import scoring, store
 from runs.insights.explanations.importance import aggregate, ranking
 from runs.models import Run, ScoringRequest
 from runs.pages.tabs.explanations.choice import Choice, explanation_of, read
-from studio.errors import NotFound, StudioError
+from runs.pages.tabs.explanations.panel import Cell, cell
+from studio.errors import Invalid, NotFound, StudioError
 from studio.workspace.access import signed_in
 
 #: Features that the form shows at once; the rest are reached by name.
@@ -29,6 +31,7 @@ def context(choice: Choice, run: Run, request: HttpRequest) -> dict[str, Any]:
         "ended": ended if ended is not None and ended.child.is_final and ended.child.error else None,
         "models": jobs.models_of(run),
         "environments": jobs.environments_of(run),
+        "computes": jobs.computes_of(run),
         "possible": len(choice.view.data) == len(choice.view.features) > 0,
     }
     if not choice.points or not found["possible"] or session is None:
@@ -49,12 +52,36 @@ def context(choice: Choice, run: Run, request: HttpRequest) -> dict[str, Any]:
     ice = asked(choice, request)
     if ice is not None:
         found |= {"ice": ice, "waiting": ice.answered_at is None or found.get("waiting", False)}
-        if ice.answer is not None:
-            values, _ = scoring.grid(choice.view, position, found["feature"])
-            name, answers_ = answers(ice.answer)
-            found["ice_rows"] = [(v, a) for v, a in zip(values, answers_, strict=True)]
-            found["ice_name"] = name
+        found["curves"] = curves(choice, ice, found["feature"])
     return found
+
+
+@dataclass(frozen=True)
+class Curves:
+    """ICE curves as the job answered them: the feature's values, and for each picked row an answer to each value."""
+
+    feature: int
+    name: str
+    values: list[Any]
+    lines: list[tuple[int, list[Any]]]
+
+    @property
+    def table(self) -> list[list[Cell]]:
+        """A line for each value: the value, then the answer of each row."""
+        answers = zip(*(given for _, given in self.lines), strict=True)
+        return [list(map(cell, (value, *given))) for value, given in zip(self.values, answers, strict=True)]
+
+
+def curves(choice: Choice, asked: ScoringRequest, feature: int) -> Curves | None:
+    """The answer to an ICE question of that feature; None while there is none, and when it was about other rows."""
+    if asked.answer is None or not choice.points:
+        return None
+    values, rows = scoring.grid(choice.view, [choice.position(row) for row in choice.points], feature)
+    if rows != asked.rows:
+        return None
+    name, given = answers(asked.answer)
+    n = len(values)
+    return Curves(feature, name, values, [(row, given[i * n : i * n + n]) for i, row in enumerate(choice.points)])
 
 
 def _field(choice: Choice, i: int, now: Any, request: HttpRequest) -> dict[str, Any]:
@@ -69,7 +96,8 @@ def _field(choice: Choice, i: int, now: Any, request: HttpRequest) -> dict[str, 
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:.10g}"
+    """A value as its field has it; a missing one is an empty field."""
+    return "" if value is None else value if isinstance(value, str) else f"{value:.10g}"
 
 
 def row_of(choice: Choice, request: HttpRequest) -> int:
@@ -123,10 +151,10 @@ def _answer(session: Any, identity: str) -> dict[str, Any]:
         "asked": True,
         "result": {
             "name": name,
-            "before": values[0],
-            "after": values[1],
+            "before": cell(values[0]),
+            "after": cell(values[1]),
             "labels": found.answer["predictions"],
-            "change": values[1] - values[0] if not isinstance(values[0], str) else None,
+            "change": cell(values[1] - values[0]) if not isinstance(values[0], str) else None,
         },
     }
 
@@ -134,9 +162,8 @@ def _answer(session: Any, identity: str) -> dict[str, Any]:
 def start(request: HttpRequest, run: Run) -> HttpResponse:
     """Start a scoring session."""
     try:
-        scoring.begin(
-            run, signed_in(request).get_username(), request.POST.get("model", ""), request.POST.get("environment", "")
-        )
+        wanted = (request.POST.get(name, "") for name in ("model", "environment", "compute"))
+        scoring.begin(run, signed_in(request).get_username(), *wanted)
         messages.success(request, "A job loads the model; answers appear when it runs.")
     except StudioError as error:
         messages.error(request, error.message)
@@ -166,11 +193,14 @@ def ask(request: HttpRequest, run: Run) -> HttpResponse:
 
 
 def curve(request: HttpRequest, run: Run) -> HttpResponse:
-    """An ICE curve: score the row with each value of a feature."""
+    """ICE curves: score each picked row with each value of a feature."""
     try:
         session, choice = _session(request, run)
         row, feature = row_of(choice, request), feature_of(choice, request)
-        _, rows = scoring.grid(choice.view, choice.position(row), feature)
+        positions = [choice.position(picked) for picked in choice.points]
+        values, rows = scoring.grid(choice.view, positions, feature)
+        if len(values) < 2:
+            raise Invalid(f"All rows have the same value of {choice.view.features[feature]}; choose another feature.")
         question = scoring.ask(session, rows)
     except StudioError as error:
         messages.error(request, error.message)
@@ -179,8 +209,6 @@ def curve(request: HttpRequest, run: Run) -> HttpResponse:
 
 
 def _number(text: str, feature: str) -> float:
-    from studio.errors import Invalid
-
     try:
         value = float(text)
     except ValueError:
