@@ -12,7 +12,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,10 @@ def _inside_django(workspace_name: str, first: int, count: int) -> None:
     import django
 
     django.setup()
-    from datetime import timedelta
-
     from django.db import transaction
     from django.utils import timezone
 
-    from runs.metricstore import pack
-    from runs.models import Experiment, MetricChunk, MetricSeries, Run, RunEvent, RunTag
+    from runs.models import Experiment
     from studio.workspace.models import Workspace
 
     workspace = Workspace.objects.get(name=workspace_name)
@@ -56,61 +54,63 @@ def _inside_django(workspace_name: str, first: int, count: int) -> None:
     now = timezone.now() - timedelta(days=1)
     everything = list(rows(first, count))
     for start in range(0, count, 5000):
-        part = everything[start : start + 5000]
         with transaction.atomic():
-            runs = [
-                Run(
-                    id=f"seeded_{number:08d}",
-                    root_id=f"seeded_{number:08d}",
-                    workspace=workspace,
-                    experiment=experiment,
-                    number=number + 1,
-                    state="Completed",
-                    created_at=now + timedelta(milliseconds=number),
-                    started_at=now + timedelta(milliseconds=number),
-                    ended_at=now + timedelta(seconds=60),
-                    submitted_by="bench",
-                )
-                for number, *_ in part
-            ]
-            Run.objects.bulk_create(runs, batch_size=500)
-            RunEvent.objects.bulk_create(
-                [RunEvent(run=run, state="Completed", at=now) for run in runs], batch_size=1000
-            )
-            RunTag.objects.bulk_create(
-                [
-                    RunTag(run=run, experiment_id=experiment.pk, key="solver", value=row[3])
-                    for run, row in zip(runs, part, strict=True)
-                ],
-                batch_size=1000,
-            )
-            series = [
-                MetricSeries(
-                    run=run,
-                    experiment_id=experiment.pk,
-                    name=name,
-                    kind="scalar",
-                    type="float",
-                    count=1,
-                    loose=1,
-                    last=value,
-                    last_text=json.dumps(value),
-                    last_time=now.timestamp(),
-                    min=value,
-                    max=value,
-                )
-                for run, row in zip(runs, part, strict=True)
-                for name, value in (("accuracy", row[1]), ("loss", row[2]))
-            ]
-            MetricSeries.objects.bulk_create(series, batch_size=500)
-            MetricChunk.objects.bulk_create(
-                [
-                    MetricChunk(series=s, start=0, count=1, data=pack([s.last], None, [s.last_time]).to_blob())
-                    for s in series
-                ],
-                batch_size=1000,
-            )
+            _write_part(experiment, everything[start : start + 5000], now)
     Experiment.objects.filter(pk=experiment.pk).update(last_number=first + count)
+
+
+def _write_part(experiment: Any, part: Sequence[tuple[Any, ...]], now: datetime) -> None:
+    """Runs with what stands beside each, as the server itself writes them."""
+    from runs.metricstore import pack
+    from runs.models import MetricChunk, MetricSeries, Run, RunEvent, RunTag
+
+    runs = [
+        Run(
+            id=f"seeded_{number:08d}",
+            root_id=f"seeded_{number:08d}",
+            workspace_id=experiment.workspace_id,
+            experiment=experiment,
+            number=number + 1,
+            state="Completed",
+            created_at=now + timedelta(milliseconds=number),
+            started_at=now + timedelta(milliseconds=number),
+            ended_at=now + timedelta(seconds=60),
+            submitted_by="bench",
+        )
+        for number, *_ in part
+    ]
+    Run.objects.bulk_create(runs, batch_size=500)
+    RunEvent.objects.bulk_create([RunEvent(run=run, state="Completed", at=now) for run in runs], batch_size=1000)
+    RunTag.objects.bulk_create(
+        [
+            RunTag(run=run, experiment_id=experiment.pk, key="solver", value=row[3])
+            for run, row in zip(runs, part, strict=True)
+        ],
+        batch_size=1000,
+    )
+    series = [
+        MetricSeries(
+            run=run,
+            experiment_id=experiment.pk,
+            name=name,
+            kind="scalar",
+            type="float",
+            count=1,
+            loose=1,
+            last=value,
+            last_text=json.dumps(value),
+            last_time=now.timestamp(),
+            min=value,
+            max=value,
+        )
+        for run, row in zip(runs, part, strict=True)
+        for name, value in (("accuracy", row[1]), ("loss", row[2]))
+    ]
+    MetricSeries.objects.bulk_create(series, batch_size=500)
+    MetricChunk.objects.bulk_create(
+        [MetricChunk(series=s, start=0, count=1, data=pack([s.last], None, [s.last_time]).to_blob()) for s in series],
+        batch_size=1000,
+    )
 
 
 def _mlflow_rows(peer: MlflowPeer, first: int, count: int) -> dict[str, list[tuple[Any, ...]]]:

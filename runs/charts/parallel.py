@@ -35,45 +35,20 @@ def parallel_coordinates(
     titles = list(columns)
     scales = [_scale(columns[title]) for title in titles]
     shade, _ = _scale(list(color_by)) if color_by is not None else ([1.0] * len(names), [])
-    traces: list[dict[str, Any]] = []
+    traces = []
     for row, name in enumerate(names):
         words = "<br>".join(f"{title}: {columns[title][row]}" for title in titles)
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": name,
-                "x": list(range(len(titles))),
-                "y": [scale[0][row] for scale in scales],
-                "line": {"width": 1.5, "shape": "spline", "smoothing": 0.4},
-                "marker": {"size": 4},
-                "opacity": 0.2 + 0.8 * (shade[row] if shade[row] is not None else 0.0),  # type: ignore[operator]
-                "text": [words] * len(titles),
-                "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
-                "meta": {"color": 0},
-            }
-        )
+        traces.append(_line(name, [scale[0][row] for scale in scales], words, shade[row]))
     notes = [
         {"x": column, "y": at, "text": word, "showarrow": False, "xanchor": "left", "xshift": 6, "font": {"size": 10}}
         for column, (_, ticks) in enumerate(scales)
         for at, word in ticks[:12]
     ]
-    poles = [
-        {
-            "type": "line",
-            "x0": column,
-            "x1": column,
-            "y0": 0,
-            "y1": 1,
-            "line": {"width": 1, "color": "rgba(128,128,128,.5)"},
-        }
-        for column in range(len(titles))
-    ]
     return figure(
         traces,
         showlegend=False,
         annotations=notes,
-        shapes=poles,
+        shapes=[_pole(column) for column in range(len(titles))],
         xaxis=axis(
             tickvals=list(range(len(titles))),
             ticktext=titles,
@@ -84,3 +59,26 @@ def parallel_coordinates(
         ),
         yaxis=axis(visible=False, range=[-0.05, 1.05]),
     )
+
+
+def _line(name: str, heights: Sequence[float | None], words: str, shade: float | None) -> dict[str, Any]:
+    """One run's way across the columns; what it holds is told on hover."""
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": name,
+        "x": list(range(len(heights))),
+        "y": list(heights),
+        "line": {"width": 1.5, "shape": "spline", "smoothing": 0.4},
+        "marker": {"size": 4},
+        "opacity": 0.2 + 0.8 * (shade or 0.0),
+        "text": [words] * len(heights),
+        "hovertemplate": "%{text}<extra>%{fullData.name}</extra>",
+        "meta": {"color": 0},
+    }
+
+
+def _pole(column: int) -> dict[str, Any]:
+    """The upright that carries a column's scale."""
+    line = {"width": 1, "color": "rgba(128,128,128,.5)"}
+    return {"type": "line", "x0": column, "x1": column, "y0": 0, "y1": 1, "line": line}
