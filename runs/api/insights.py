@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from runs.api.routing import JSON, Call, route
+from runs.api.routing import JSON, Call, read_body, route
 from runs.insights.explanations import scoring
 from runs.insights.explanations import store as explanations
 from runs.insights.fairness import mitigation
@@ -92,7 +92,9 @@ def list_dashboards(call: Call) -> dict[str, Any]:
 )
 def add_dashboard(call: Call) -> dict[str, Any]:
     """The dictionary is checked whole; a refusal names the key at fault."""
-    body = call.json()
+    body = fairness.read_json(read_body(call.request))
+    if not isinstance(body, dict):
+        raise Invalid("The body is a JSON object.")
     validate = body.get("validate_model_ids", True)
     if not isinstance(validate, bool):
         raise Invalid("validate_model_ids is true or false.", field="validate_model_ids")

@@ -64,7 +64,12 @@ ORACLE = {
         "mean_squared_error": sk.mean_squared_error,
         "root_mean_squared_error": sk.root_mean_squared_error,
         "mean_absolute_error": sk.mean_absolute_error,
+        "median_absolute_error": sk.median_absolute_error,
+        "max_error": sk.max_error,
+        "mean_squared_log_error": lambda y, p: sk.mean_squared_log_error(y, p) if min(*y, *p) > -1 else 0.0,
         "r2_score": lambda y, p: sk.r2_score(y, p) if len(y) > 1 else 0.0,
+        "overprediction": over,
+        "underprediction": under,
         "average": fm.mean_prediction,
     },
 }

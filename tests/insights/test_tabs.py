@@ -127,7 +127,7 @@ def test_small_groups_and_doctored_numbers_are_marked_and_names_are_escaped(brow
     dictionary["precomputedMetrics"][0][0]["accuracy_score"]["global"] = 0.99
     store.save(run, dictionary, "<i>bad</i>", validate_model_ids=False)
     html = browser.get(f"{base}fairness/").content.decode()
-    assert "Fewer than 30 rows in 1" in html and "accuracy_score of &lt;b&gt;m&lt;/b&gt;:1" in html
+    assert "Fewer than 30 rows in 1" in html and "&lt;/script&gt; of &lt;b&gt;m&lt;/b&gt;:1" in html
     assert "<script>alert" not in html and "<i>bad" not in html and "<b>m" not in html
 
 

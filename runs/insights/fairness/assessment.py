@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,13 @@ MAX_INTERSECTION = 3
 MAX_GROUPS_SHOWN = 200
 #: How far an uploaded number may lie from ours before the page says so.
 TOLERANCE = 1e-6
+#: Rows that are looked at when uploaded numbers are compared with ours, over all models and features.
+COMPARED_ROWS = 20_000_000
+MAX_DIFFERENCES = 3
+#: Results that an opened dashboard remembers.
+KEPT = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,26 +40,39 @@ class Groups:
 
 
 class Dashboard:
-    """A checked dictionary as arrays. Everything is computed from truth, predictions and groups."""
+    """A checked dictionary as arrays. Everything is computed from truth, predictions and groups.
+
+    The dictionary itself is not kept: as arrays it takes a tenth of the memory.
+    """
 
     def __init__(self, dictionary: dict[str, Any]) -> None:
-        self.dictionary = dictionary
         self.prediction_type: str = dictionary["predictionType"]
         self.model_names: list[str] = dictionary["modelNames"]
         self.truth: Floats = np.asarray(dictionary["trueY"], dtype=np.float64)
+        bins = dictionary["precomputedFeatureBins"]
+        self.feature_names: list[str] = [b["featureBinName"] for b in bins]
+        self._single = [
+            Groups(b["featureBinName"], b["binLabels"], np.asarray(b["binVector"], dtype=np.int16)) for b in bins
+        ]
+        stored = np.int8 if self.prediction_type == BINARY else np.float64
+        self._predicted = [np.asarray(p, dtype=stored) for p in dictionary["predictedY"]]
         self._kept: dict[Any, Any] = {}
+        self._lock = threading.Lock()
 
-    @property
-    def feature_names(self) -> list[str]:
-        """The sensitive features in the order of the dictionary."""
-        return [b["featureBinName"] for b in self.dictionary["precomputedFeatureBins"]]
+    def _once(self, key: Any, make: Callable[[], T]) -> T:
+        """What was made for the key before, as long as it is among the last ones."""
+        found = self._kept.get(key)
+        if found is None:
+            found = make()
+            with self._lock:
+                while len(self._kept) >= KEPT:
+                    del self._kept[next(iter(self._kept))]
+                self._kept[key] = found
+        return found
 
     def predicted(self, model: int) -> Floats:
         """(n,) predictions of a model."""
-        key = ("predicted", model)
-        if key not in self._kept:
-            self._kept[key] = np.asarray(self.dictionary["predictedY"][model], dtype=np.float64)
-        return self._kept[key]
+        return self._predicted[model].astype(np.float64, copy=False)
 
     def feature(self, name: str | None) -> int:
         """The position of a feature; the first for None."""
@@ -71,34 +92,29 @@ class Dashboard:
 
     def groups(self, features: tuple[int, ...]) -> Groups:
         """The groups of a feature, or those that occur when several are crossed."""
-        key = ("groups", features)
-        if key not in self._kept:
-            self._kept[key] = self._groups(features)
-        return self._kept[key]
+        if len(features) == 1:
+            return self._single[features[0]]
+        return self._once(("groups", features), lambda: self._crossed(features))
 
-    def _groups(self, features: tuple[int, ...]) -> Groups:
+    def _crossed(self, features: tuple[int, ...]) -> Groups:
         if len(features) > MAX_INTERSECTION:
             raise Invalid(f"At most {MAX_INTERSECTION} features can be crossed.")
-        bins = [self.dictionary["precomputedFeatureBins"][f] for f in features]
-        if len(bins) == 1:
-            return Groups(
-                bins[0]["featureBinName"], list(bins[0]["binLabels"]), np.asarray(bins[0]["binVector"], dtype=np.int64)
-            )
-        codes = np.stack([np.asarray(b["binVector"], dtype=np.int64) for b in bins], axis=1)
-        distinct, inverse = np.unique(codes, axis=0, return_inverse=True)
+        single = [self._single[f] for f in features]
+        distinct, inverse = np.unique(np.stack([one.codes for one in single], axis=1), axis=0, return_inverse=True)
         if len(distinct) > MAX_GROUPS_SHOWN:
             raise Invalid(f"These features cross into {len(distinct)} groups; at most {MAX_GROUPS_SHOWN} can be shown.")
-        labels = [" · ".join(b["binLabels"][c] for b, c in zip(bins, row, strict=True)) for row in distinct.tolist()]
-        return Groups(" x ".join(b["featureBinName"] for b in bins), labels, inverse.ravel())
+        labels = [" · ".join(one.labels[c] for one, c in zip(single, row, strict=True)) for row in distinct.tolist()]
+        return Groups(" x ".join(one.title for one in single), labels, inverse.ravel().astype(np.int16))
 
     def computed(self, model: int, features: tuple[int, ...], threshold: float | None = None) -> Grouped:
         """The measures of a model over groups; with a threshold those of the classes that probabilities make."""
-        key = ("computed", model, features, threshold)
-        if key not in self._kept:
+
+        def make() -> Grouped:
             found = self.groups(features)
             kind, predicted = self.at(model, threshold)
-            self._kept[key] = grouped(kind, self.truth, predicted, found.codes, len(found.labels))
-        return self._kept[key]
+            return grouped(kind, self.truth, predicted, found.codes, len(found.labels))
+
+        return self._once(("computed", model, features, threshold), make)
 
     def at(self, model: int, threshold: float | None) -> tuple[str, Floats]:
         """(prediction type, predictions), probabilities cut into classes where a threshold is given."""
@@ -111,38 +127,51 @@ class Dashboard:
         self, model: int, features: tuple[int, ...], threshold: float | None, method: str
     ) -> bootstrap.Intervals:
         """95 % bootstrap intervals, the same each time."""
-        key = ("intervals", model, features, threshold, method)
-        if key not in self._kept:
+
+        def make() -> bootstrap.Intervals:
             found = self.groups(features)
             kind, predicted = self.at(model, threshold)
-            self._kept[key] = bootstrap.intervals(kind, self.truth, predicted, found.codes, len(found.labels), method)
-        return self._kept[key]
+            return bootstrap.intervals(kind, self.truth, predicted, found.codes, len(found.labels), method)
+
+        return self._once(("intervals", model, features, threshold, method), make)
 
     def spread(self, metric: disparities.Disparity, found: Grouped, method: str = "between_groups") -> float | None:
         """A disparity over groups that have rows; None when it is 0/0."""
-        used = found.counts > 0
-        by_group = {k: v[used] for k, v in found.by_group.items()}
-        value = float(disparities.value(metric, by_group, found.overall, method))
+        value = float(disparities.value(metric, with_rows(found), found.overall, method))
         return value if np.isfinite(value) else None
 
-    @cached_property
-    def differs(self) -> list[str]:
-        """Uploaded metrics that are not what truth and predictions give, as sentences; the first few."""
-        found: list[str] = []
-        for f, per_model in enumerate(self.dictionary["precomputedMetrics"]):
-            for m, cell in enumerate(per_model):
-                ours = self.computed(m, (f,))
-                for key, entry in cell.items():
-                    if key == "count" or key not in ours.overall:
-                        continue
-                    far = abs(entry["global"] - ours.overall[key]) > TOLERANCE or not np.allclose(
-                        entry["bins"], ours.by_group[key], atol=TOLERANCE, rtol=0
-                    )
-                    if far:
-                        found.append(f"{key} of {self.model_names[m]} by {self.feature_names[f]}")
-                    if len(found) >= 5:
-                        return found
-        return found
+
+def with_rows(found: Grouped) -> dict[str, Floats]:
+    """Measures by group, NaN for the groups without rows."""
+    return {key: np.where(found.counts > 0, values, np.nan) for key, values in found.by_group.items()}
+
+
+def differences(dictionary: dict[str, Any], opened: Dashboard) -> dict[int, list[str]]:
+    """{model: ["metric by feature", …]} for uploaded metrics that are not what truth and predictions give.
+
+    The first few of each model. Of a dashboard with very many cells the first ones are compared.
+    """
+    wrong: dict[int, list[str]] = {}
+    left = COMPARED_ROWS
+    for f, per_model in enumerate(dictionary["precomputedMetrics"]):
+        for m, cell in enumerate(per_model):
+            if not cell or len(wrong.get(m, ())) >= MAX_DIFFERENCES:
+                continue
+            left -= len(opened.truth)
+            if left < 0:
+                return wrong
+            ours = opened.computed(m, (f,))
+            far = [f"{key} by {opened.feature_names[f]}" for key, entry in cell.items() if _differs(key, entry, ours)]
+            if far:
+                wrong[m] = [*wrong.get(m, ()), *far][:MAX_DIFFERENCES]
+    return wrong
+
+
+def _differs(key: str, entry: dict[str, Any], ours: Grouped) -> bool:
+    if key == "count":
+        return entry["global"] != ours.counts.sum() or entry["bins"] != ours.counts.tolist()
+    near = abs(entry["global"] - ours.overall[key]) <= TOLERANCE * max(1.0, abs(ours.overall[key]))
+    return not near or not np.allclose(entry["bins"], ours.by_group[key], atol=TOLERANCE, rtol=TOLERANCE)
 
 
 def pareto(x: list[float | None], y: list[float | None], x_better: str, y_better: str) -> list[int]:

@@ -77,6 +77,8 @@ DISPARITIES: dict[str, tuple[Disparity, ...]] = {
         Disparity("mean_squared_error_group_max", "Highest mean squared error", ("mean_squared_error",), "max"),
         Disparity("r2_score_group_min", "Lowest R²", ("r2_score",), "min"),
         *_pair("mean_absolute_error", "Mean absolute error", ("mean_absolute_error",)),
+        *_pair("overprediction", "Overprediction", ("overprediction",)),
+        *_pair("underprediction", "Underprediction", ("underprediction",)),
     ),
 }
 
@@ -95,7 +97,10 @@ def value(
     overall: Mapping[str, NDArray[np.float64] | float],
     method: str = "between_groups",
 ) -> NDArray[np.float64]:
-    """The disparity from measures by group of shape (…, groups) and over all rows of shape (…). NaN when 0/0."""
+    """The disparity from measures by group of shape (…, groups) and over all rows of shape (…). NaN when 0/0.
+
+    Groups whose value is NaN (they have no rows) take no part.
+    """
     each = [
         _aggregate(np.asarray(by_group[name]), np.asarray(overall[name]), metric.aggregate, method)
         for name in metric.measures
@@ -110,16 +115,17 @@ def value(
 def _aggregate(
     groups: NDArray[np.float64], overall: NDArray[np.float64], aggregate: str, method: str
 ) -> NDArray[np.float64]:
+    least, most = np.fmin.reduce(groups, axis=-1), np.fmax.reduce(groups, axis=-1)
     if aggregate == "min":
-        return groups.min(axis=-1)
+        return least
     if aggregate == "max":
-        return groups.max(axis=-1)
+        return most
     if aggregate == "difference":
         if method == "to_overall":
-            return np.abs(groups - overall[..., None]).max(axis=-1)
-        return groups.max(axis=-1) - groups.min(axis=-1)
+            return np.fmax.reduce(np.abs(groups - overall[..., None]), axis=-1)
+        return most - least
     with np.errstate(divide="ignore", invalid="ignore"):
         if method == "to_overall":
             ratios = groups / overall[..., None]
-            return np.where(ratios > 1, 1 / ratios, ratios).min(axis=-1)
-        return groups.min(axis=-1) / groups.max(axis=-1)
+            return np.fmin.reduce(np.where(ratios > 1, 1 / ratios, ratios), axis=-1)
+        return least / most

@@ -5,14 +5,14 @@ tests compare each one). A rate whose denominator is zero is 0.0, as fairlearn h
 values were set that way, so that a page can mark them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.integer[Any]]
 
 BINARY = "binaryClassification"
 PROBABILITY = "probability"
@@ -66,7 +66,18 @@ _REGRESSION = (
     Measure("mean_squared_error", "Mean squared error", "mean of (prediction − truth)²", "low", rate=False),
     Measure("root_mean_squared_error", "Root mean squared error", "√ MSE", "low", rate=False),
     Measure("mean_absolute_error", "Mean absolute error", "mean of |prediction − truth|", "low", rate=False),
+    Measure("median_absolute_error", "Median absolute error", "median of |prediction − truth|", "low", rate=False),
+    Measure("max_error", "Largest error", "maximum of |prediction − truth|", "low", rate=False),
+    Measure(
+        "mean_squared_log_error",
+        "Mean squared log error",
+        "mean of (log(1 + prediction) − log(1 + truth))²",
+        "low",
+        rate=False,
+    ),
     Measure("r2_score", "R²", "1 − Σ(prediction − truth)² / Σ(truth − mean)²", "high", rate=False),
+    Measure("overprediction", "Overprediction", "mean of max(prediction − truth, 0)", "low", rate=False),
+    Measure("underprediction", "Underprediction", "mean of max(truth − prediction, 0)", "low", rate=False),
     Measure("average", "Average prediction", "mean of the predictions", "", rate=False),
 )
 MEASURES: dict[str, tuple[Measure, ...]] = {BINARY: _BINARY, PROBABILITY: _PROBABILITY, REGRESSION: _REGRESSION}
@@ -136,10 +147,8 @@ def grouped(prediction_type: str, y_true: Floats, y_pred: Floats, groups: Ints, 
 
     y_true, y_pred: (n,). groups: (n,) with values 0 … n_groups-1. Groups without rows get 0 and are marked undefined.
     """
-    tables = table_of(prediction_type, y_true, y_pred, groups, n_groups)
-    by_group, undefined = tables.measures()
-    overall_table = table_of(prediction_type, y_true, y_pred, np.zeros(len(y_true), dtype=np.int64), 1)
-    overall, _ = overall_table.measures()
+    by_group, undefined = _measures(prediction_type, y_true, y_pred, groups, n_groups)
+    overall, _ = _measures(prediction_type, y_true, y_pred, np.zeros(len(y_true), dtype=np.int64), 1)
     return Grouped(
         counts=np.bincount(groups, minlength=n_groups).astype(np.int64),
         overall={key: float(values[0]) for key, values in overall.items()},
@@ -148,21 +157,15 @@ def grouped(prediction_type: str, y_true: Floats, y_pred: Floats, groups: Ints, 
     )
 
 
-@dataclass(frozen=True)
-class Table:
-    """Sufficient statistics by group: the measures are functions of these alone."""
-
-    measures: Callable[[], tuple[dict[str, Floats], dict[str, NDArray[np.bool_]]]]
+Values = tuple[dict[str, Floats], dict[str, NDArray[np.bool_]]]
+"""Each measure by group, and where it had nothing to be computed from."""
 
 
-def table_of(prediction_type: str, y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int) -> Table:
-    """The statistics of the prediction type."""
+def _measures(prediction_type: str, y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int) -> Values:
     if prediction_type == BINARY:
-        counts, span = confusion(y_true, y_pred, groups, n_groups)
-        return Table(lambda: binary_measures(counts, span))
-    if prediction_type == PROBABILITY:
-        return Table(lambda: probability_measures(y_true, y_pred, groups, n_groups))
-    return Table(lambda: regression_measures(y_true, y_pred, groups, n_groups))
+        return binary_measures(*confusion(y_true, y_pred, groups, n_groups))
+    by_type = probability_measures if prediction_type == PROBABILITY else regression_measures
+    return by_type(y_true, y_pred, groups, n_groups)
 
 
 def confusion(y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int) -> tuple[Floats, float]:
@@ -180,7 +183,7 @@ def _ratio(top: Floats, bottom: Floats) -> tuple[Floats, NDArray[np.bool_]]:
     return np.divide(top, bottom, out=np.zeros_like(top, dtype=np.float64), where=~nothing), nothing
 
 
-def binary_measures(counts: Floats, span: float = 1.0) -> tuple[dict[str, Floats], dict[str, NDArray[np.bool_]]]:
+def binary_measures(counts: Floats, span: float = 1.0) -> Values:
     """Measures from confusion counts of shape (…, 4): TP, FP, FN, TN. Any leading shape, so that a bootstrap is one call.
 
     balanced_accuracy_score is the ROC AUC of the hard predictions, (TPR + TNR) / 2, and 0 when a class is absent.
@@ -215,87 +218,103 @@ def _sums(groups: Ints, n_groups: int, values: Floats) -> Floats:
     return np.bincount(groups, weights=values, minlength=n_groups).astype(np.float64, copy=False)
 
 
-def regression_measures(
-    y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int, weights: Floats | None = None
-) -> tuple[dict[str, Floats], dict[str, NDArray[np.bool_]]]:
-    """Measures of numeric predictions by group; `weights` counts each row (a bootstrap draw), 1 by default.
+def regression_measures(y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int) -> Values:
+    """Measures of numeric predictions by group.
 
-    R² of a constant truth is 1 when predicted exactly and else 0, as scikit-learn has it.
+    R² of a constant truth is 1 when predicted exactly and else 0, as scikit-learn has it. The logarithmic error is not
+    defined for a group with a value of −1 or less.
     """
-    w = np.ones(len(y_true)) if weights is None else weights
-    n = _sums(groups, n_groups, w)
+    n = np.bincount(groups, minlength=n_groups).astype(np.float64)
     error = y_pred - y_true
-    mean_true, nothing = _ratio(_sums(groups, n_groups, w * y_true), n)
-    squares = _sums(groups, n_groups, w * error**2)
-    spread = _sums(groups, n_groups, w * (y_true - mean_true[groups]) ** 2)
+    mean_true, nothing = _ratio(_sums(groups, n_groups, y_true), n)
+    squares = _sums(groups, n_groups, error**2)
+    spread = _sums(groups, n_groups, (y_true - mean_true[groups]) ** 2)
     mse = _ratio(squares, n)[0]
     flat = spread == 0
     r2 = np.where(flat, np.where(squares == 0, 1.0, 0.0), 1.0 - _ratio(squares, spread)[0])
+    logs, outside = squared_log_error(y_true, y_pred)
+    no_log = _sums(groups, n_groups, outside) > 0
+    median, largest = _order_statistics(np.abs(error), groups, n_groups)
     values = {
         "mean_squared_error": mse,
         "root_mean_squared_error": np.sqrt(mse),
-        "mean_absolute_error": _ratio(_sums(groups, n_groups, w * np.abs(error)), n)[0],
+        "mean_absolute_error": _ratio(_sums(groups, n_groups, np.abs(error)), n)[0],
+        "median_absolute_error": median,
+        "max_error": largest,
+        "mean_squared_log_error": np.where(no_log, 0.0, _ratio(_sums(groups, n_groups, logs), n)[0]),
         "r2_score": np.where(n < 2, 0.0, r2),
-        "average": _ratio(_sums(groups, n_groups, w * y_pred), n)[0],
+        "overprediction": _ratio(_sums(groups, n_groups, np.maximum(error, 0)), n)[0],
+        "underprediction": _ratio(_sums(groups, n_groups, np.maximum(-error, 0)), n)[0],
+        "average": _ratio(_sums(groups, n_groups, y_pred), n)[0],
     }
     undefined = dict.fromkeys(values, nothing)
     undefined["r2_score"] = nothing | flat | (n < 2)
+    undefined["mean_squared_log_error"] = nothing | no_log
     return values, undefined
 
 
-def probability_measures(
-    y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int, weights: Floats | None = None
-) -> tuple[dict[str, Floats], dict[str, NDArray[np.bool_]]]:
+def squared_log_error(y_true: Floats, y_pred: Floats) -> tuple[Floats, Floats]:
+    """(n,) squared differences of log(1 + value), and 1 where a value has no such logarithm (its difference is 0)."""
+    outside = (y_true <= -1) | (y_pred <= -1)
+    known, predicted = np.where(outside, 0.0, y_true), np.where(outside, 0.0, y_pred)
+    return (np.log1p(predicted) - np.log1p(known)) ** 2, outside.astype(np.float64)
+
+
+def _order_statistics(values: Floats, groups: Ints, n_groups: int) -> tuple[Floats, Floats]:
+    """Median and maximum of values in each group; 0 in a group without rows."""
+    median, largest = np.zeros(n_groups), np.zeros(n_groups)
+    order = np.argsort(groups, kind="stable")
+    present, starts = np.unique(groups[order], return_index=True)
+    for group, inside in zip(present, np.split(values[order], starts[1:]), strict=True):
+        median[group], largest[group] = np.median(inside), inside.max()
+    return median, largest
+
+
+def probability_measures(y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int) -> Values:
     """Measures of predicted probabilities of class 1 by group.
 
     Log loss clips p at the machine epsilon as scikit-learn does. Balanced RMSE and ROC AUC need both classes.
     """
-    w = np.ones(len(y_true)) if weights is None else weights
-    n = _sums(groups, n_groups, w)
+    n = np.bincount(groups, minlength=n_groups).astype(np.float64)
     nothing = n == 0
     error = y_pred - y_true
     eps = np.finfo(np.float64).eps
     p = np.clip(y_pred, eps, 1 - eps)
     loss = -np.where(y_true == 1, np.log(p), np.log1p(-p))
-    mse = _ratio(_sums(groups, n_groups, w * error**2), n)[0]
-    positive, negative = w * (y_true == 1), w * (y_true != 1)
+    mse = _ratio(_sums(groups, n_groups, error**2), n)[0]
+    positive = (y_true == 1).astype(np.float64)
+    negative = 1.0 - positive
     n_pos, n_neg = _sums(groups, n_groups, positive), _sums(groups, n_groups, negative)
     one_class = (n_pos == 0) | (n_neg == 0)
     rmse_pos = np.sqrt(_ratio(_sums(groups, n_groups, positive * error**2), n_pos)[0])
     rmse_neg = np.sqrt(_ratio(_sums(groups, n_groups, negative * error**2), n_neg)[0])
     values = {
-        "balanced_accuracy_score": auc_by_group(y_true, y_pred, groups, n_groups, w),
-        "log_loss": _ratio(_sums(groups, n_groups, w * loss), n)[0],
+        "balanced_accuracy_score": auc_by_group(y_true, y_pred, groups, n_groups),
+        "log_loss": _ratio(_sums(groups, n_groups, loss), n)[0],
         "mean_squared_error": mse,
         "root_mean_squared_error": np.sqrt(mse),
         "balanced_root_mean_squared_error": np.where(one_class, 0.0, (rmse_pos + rmse_neg) / 2),
-        "mean_absolute_error": _ratio(_sums(groups, n_groups, w * np.abs(error)), n)[0],
-        "overprediction": _ratio(_sums(groups, n_groups, w * np.maximum(error, 0)), n)[0],
-        "underprediction": _ratio(_sums(groups, n_groups, w * np.maximum(-error, 0)), n)[0],
-        "average": _ratio(_sums(groups, n_groups, w * y_pred), n)[0],
+        "mean_absolute_error": _ratio(_sums(groups, n_groups, np.abs(error)), n)[0],
+        "overprediction": _ratio(_sums(groups, n_groups, np.maximum(error, 0)), n)[0],
+        "underprediction": _ratio(_sums(groups, n_groups, np.maximum(-error, 0)), n)[0],
+        "average": _ratio(_sums(groups, n_groups, y_pred), n)[0],
     }
     undefined = dict.fromkeys(values, nothing)
     undefined["balanced_accuracy_score"] = undefined["balanced_root_mean_squared_error"] = one_class
     return values, undefined
 
 
-def auc_by_group(y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int, weights: Floats) -> Floats:
+def auc_by_group(y_true: Floats, y_pred: Floats, groups: Ints, n_groups: int) -> Floats:
     """Area under the ROC curve by group from rank sums (Mann–Whitney U); ties count half. 0 when a class is absent."""
     result = np.zeros(n_groups)
     order = np.lexsort((y_pred, groups))
-    sorted_groups = groups[order]
-    starts = np.searchsorted(sorted_groups, np.arange(n_groups))
-    ends = np.searchsorted(sorted_groups, np.arange(n_groups), side="right")
-    for g in range(n_groups):
-        rows = order[starts[g] : ends[g]]
-        if not len(rows):
-            continue
+    present, starts = np.unique(groups[order], return_index=True)
+    for group, rows in zip(present, np.split(order, starts[1:]), strict=True):
         scores = y_pred[rows]
-        pos = np.where(y_true[rows] == 1, weights[rows], 0.0)
-        neg = weights[rows] - pos
+        pos = (y_true[rows] == 1).astype(np.float64)
         first = np.flatnonzero(np.concatenate(([True], scores[1:] != scores[:-1])))
-        pos_at, neg_at = np.add.reduceat(pos, first), np.add.reduceat(neg, first)
+        pos_at, neg_at = np.add.reduceat(pos, first), np.add.reduceat(1.0 - pos, first)
         below = np.cumsum(neg_at) - neg_at
         pairs = pos_at.sum() * neg_at.sum()
-        result[g] = float(np.sum(pos_at * (below + neg_at / 2)) / pairs) if pairs else 0.0
+        result[group] = float(np.sum(pos_at * (below + neg_at / 2)) / pairs) if pairs else 0.0
     return result

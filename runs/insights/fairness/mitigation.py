@@ -181,7 +181,7 @@ def report(child: Run, body: Any) -> FairnessDashboard:
 
 def _joined(found: Mitigation, body: dict[str, Any]) -> dict[str, Any]:
     """The dictionary of what was there and what came; Invalid when the rows are not the same."""
-    there = store.opened(found.dashboard).dictionary if found.dashboard else None
+    there = orjson.loads(store.content(found.dashboard)) if found.dashboard else None
     predictions = dict(zip(there["modelNames"], there["predictedY"], strict=True)) if there else {}
     if there and there["trueY"] != body["y_true"]:
         raise Conflict("This child run tested other rows than the ones before it.")

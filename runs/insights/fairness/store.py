@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.db import transaction
 
 from runs.insights import files
 from runs.insights.fairness import disparity as disparities
-from runs.insights.fairness.assessment import Dashboard
+from runs.insights.fairness.assessment import Dashboard, differences, with_rows
 from runs.insights.fairness.validation import check
 from runs.limits import clean_text
 from runs.models import DashboardModel, FairnessDashboard, Run
@@ -20,20 +21,40 @@ from studio.errors import Invalid, NotFound, TooLarge
 from studio.workspace.models import ModelVersion
 
 MAX_BYTES = 24 << 20
+#: Features whose disparities lists and comparisons can show.
+SUMMARISED_FEATURES = 20
+
+
+def too_large(size: int) -> TooLarge:
+    """The refusal of a dashboard of so many bytes."""
+    return TooLarge(
+        f"The dashboard takes {size / 2**20:.0f} MB; at most {MAX_BYTES >> 20} MB are taken. Upload a sample of the rows."
+    )
 
 
 def read_json(data: bytes) -> Any:
-    """Uploaded JSON as Python; TooLarge and Invalid are sentences for the person who uploads."""
+    """Uploaded JSON as Python; TooLarge and Invalid are sentences for the person who uploads.
+
+    NaN and the infinities are let through, so that the check can name where they stand; a key that an object has twice
+    is refused, because one of the two would be lost.
+    """
     if len(data) > MAX_BYTES:
-        raise TooLarge(
-            f"The dashboard takes {len(data) / 2**20:.0f} MB; at most {MAX_BYTES >> 20} MB are taken. Upload a sample of the rows."
-        )
+        raise too_large(len(data))
     try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise Invalid(f"The dashboard is not JSON: {str(error)[:200]}.", field="dashboard") from None
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
     except RecursionError:
         raise Invalid("The dashboard is nested too deeply.", field="dashboard") from None
+    except ValueError as error:
+        raise Invalid(f"The dashboard is not JSON: {str(error)[:200]}.", field="dashboard") from None
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Invalid(f"'{twice[:80]}' stands twice in one object of the dashboard.", field=twice[:80])
+    return made
 
 
 def save(
@@ -46,11 +67,12 @@ def save(
     dataset = clean_text(dataset_name or "", "dataset_name", "display_name", lines=False)[:255]
     check(dashboard, _registered(run, dashboard) if validate_model_ids else None)
     data = orjson.dumps(dashboard)
+    opened = Dashboard(dashboard)
+    rows = _models(dashboard, opened)
     identity = new_id()
     path = f"fairness/{identity}/dashboard.json"
-    files.write(run.id, path, data)
-    opened = Dashboard(dashboard)
     with transaction.atomic():
+        files.write(run.id, path, data)
         made = FairnessDashboard.objects.create(
             id=identity,
             run=run,
@@ -61,41 +83,50 @@ def save(
             rows=len(dashboard["trueY"]),
             path=path,
         )
-        _write_models(made, opened)
+        _write(made, rows)
     return made
 
 
 def replace(made: FairnessDashboard, dashboard: dict[str, Any]) -> None:
     """Put another dictionary in the place of a dashboard that grows (a mitigation's)."""
     check(dashboard)
-    files.write(made.run_id, made.path, orjson.dumps(dashboard))
-    opened = Dashboard(dashboard)
+    rows = _models(dashboard, Dashboard(dashboard))
     with transaction.atomic():
+        files.write(made.run_id, made.path, orjson.dumps(dashboard))
         made.models.all().delete()
-        _write_models(made, opened)
-    _opened.cache_clear()
+        _write(made, rows)
 
 
-def _write_models(made: FairnessDashboard, opened: Dashboard) -> None:
-    DashboardModel.objects.bulk_create(
-        DashboardModel(dashboard=made, position=i, model_id=name[:300], summary=summary(opened, i))
-        for i, name in enumerate(opened.model_names)
-    )
+def _models(dashboard: dict[str, Any], opened: Dashboard) -> list[DashboardModel]:
+    wrong = differences(dashboard, opened)
+    return [
+        DashboardModel(position=i, model_id=name[:300], summary={**summary, "differs": wrong.get(i, [])})
+        for i, (name, summary) in enumerate(zip(opened.model_names, summaries(opened), strict=True))
+    ]
 
 
-def summary(opened: Dashboard, model: int) -> dict[str, Any]:
-    """{"overall": {measure: value}, "disparity": {feature: {metric: value}}} of one model, computed from the upload."""
-    spread: dict[str, dict[str, float]] = {}
-    overall: dict[str, float] = {}
-    for i, feature in enumerate(opened.feature_names[:20]):
-        found = opened.computed(model, (i,))
-        overall = found.overall
-        spread[feature] = {}
+def _write(made: FairnessDashboard, rows: list[DashboardModel]) -> None:
+    for row in rows:
+        row.dashboard = made
+    DashboardModel.objects.bulk_create(rows, batch_size=100)
+
+
+def summaries(opened: Dashboard) -> list[dict[str, Any]]:
+    """{"overall": {measure: value}, "disparity": {feature: {metric: value}}} of each model, computed from the upload."""
+    made: list[dict[str, Any]] = [{"overall": {}, "disparity": {}} for _ in opened.model_names]
+    for i, feature in enumerate(opened.feature_names[:SUMMARISED_FEATURES]):
+        found = [opened.computed(m, (i,)) for m in range(len(made))]
+        by_group = [with_rows(one) for one in found]
+        stacked = {key: np.stack([one[key] for one in by_group]) for key in by_group[0]}
+        overall = {key: np.array([one.overall[key] for one in found]) for key in found[0].overall}
+        for summary, one in zip(made, found, strict=True):
+            summary["overall"] = one.overall
+            summary["disparity"][feature] = {}
         for metric in disparities.DISPARITIES[opened.prediction_type]:
-            value = float(disparities.value(metric, found.by_group, found.overall))
-            if np.isfinite(value):
-                spread[feature][metric.key] = value
-    return {"overall": overall, "disparity": spread}
+            for summary, value in zip(made, disparities.value(metric, stacked, overall).tolist(), strict=True):
+                if np.isfinite(value):
+                    summary["disparity"][feature][metric.key] = value
+    return made
 
 
 def _registered(run: Run, dashboard: Any) -> Any:

@@ -1,6 +1,5 @@
 """Checks a dashboard dictionary. Every refusal names the key at fault, so that a script's author can find it."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -51,6 +50,7 @@ def check(dashboard: Any, is_registered: Callable[[str], bool] | None = None) ->
     names = _model_names(dashboard["modelNames"], is_registered)
     predicted = _predictions(dashboard["predictedY"], names, len(truth))
     _values_fit(kind, truth, predicted)
+    _more(dashboard, REQUIRED, "")
     groups = _feature_bins(dashboard["precomputedFeatureBins"], len(truth))
     _metrics(dashboard["precomputedMetrics"], kind, groups, names)
 
@@ -72,23 +72,55 @@ def _text(value: Any) -> str:
 
 def _numbers(values: Any, key: str) -> np.ndarray:
     _expect(isinstance(values, list), key, "must be a list of numbers")
-    for i, v in enumerate(values):
-        if isinstance(v, bool) or not isinstance(v, (int, float)):
-            raise Invalid(f"'{key}' must hold numbers only; value {i} is {_text(v)}.", field=key)
+    if not set(map(type, values)) <= {int, float}:
+        i, wrong = next((i, v) for i, v in enumerate(values) if type(v) not in (int, float))
+        raise Invalid(f"'{key}' must hold numbers only; value {i} is {_text(wrong)}.", field=key)
     try:
         array = np.asarray(values, dtype=np.float64)
     except OverflowError:
         raise Invalid(f"'{key}' holds a number too large to compute with.", field=key) from None
     bad = np.flatnonzero(~np.isfinite(array))
     _expect(not len(bad), key, f"must hold finite numbers; value {bad[0] if len(bad) else ''} is not")
+    for i in np.flatnonzero(np.abs(array) >= 2.0**63).tolist():
+        _expect(isinstance(values[i], float), key, f"holds a whole number of more than 64 bits at {i}")
     return array
+
+
+def _finite(value: Any) -> bool:
+    """Whether it is a number that can be computed with and kept: whole ones have 64 bits at most."""
+    if type(value) is float:
+        return -1e300 <= value <= 1e300
+    return type(value) is int and -(2**63) <= value < 2**63
 
 
 def _name(value: Any, key: str) -> str:
     _expect(isinstance(value, str) and bool(value.strip()), key, "must be text that is not empty")
-    _expect(len(value) <= MAX_NAME, key, f"must be at most {MAX_NAME} characters")
-    _expect("\x00" not in value, key, "must not hold a NUL character, which a database cannot keep")
+    _kept(value, key)
     return value
+
+
+def _kept(value: Any, key: str) -> None:
+    """Text that a database and a page can keep."""
+    _expect(isinstance(value, str) and len(value) <= MAX_NAME, key, f"must be text of at most {MAX_NAME} characters")
+    _expect("\x00" not in value, key, "must not hold a NUL character, which a database cannot keep")
+    _expect(value.isascii() or not any("\ud800" <= c <= "\udfff" for c in value), key, "holds half of a character")
+
+
+def _more(entry: dict[str, Any], known: Iterable[str], key: str) -> None:
+    """Keys beside the known ones are kept as they are, if JSON can keep them."""
+    for name in entry.keys() - set(known):
+        here = f"{key}.{name[:80]}" if key else name[:80]
+        waiting = [name, entry[name]]
+        while waiting:
+            value = waiting.pop()
+            if isinstance(value, dict):
+                waiting += [*value, *value.values()]
+            elif isinstance(value, list):
+                waiting += value
+            elif isinstance(value, str):
+                _expect(not any("\ud800" <= c <= "\udfff" for c in value), here, "holds half of a character")
+            elif isinstance(value, (int, float)):
+                _expect(isinstance(value, bool) or _finite(value), here, "holds a number that JSON cannot keep")
 
 
 def _model_names(names: Any, is_registered: Callable[[str], bool] | None) -> list[str]:
@@ -165,11 +197,11 @@ def _feature_bins(bins: Any, rows: int) -> list[tuple[str, int]]:
         _expect(isinstance(labels, list) and bool(labels), f"{here}.binLabels", "must be a list of group names")
         _expect(len(labels) <= MAX_GROUPS, f"{here}.binLabels", f"may name at most {MAX_GROUPS:,} groups")
         for j, label in enumerate(labels):
-            _expect(
-                isinstance(label, str) and len(label) <= MAX_NAME,
-                f"{here}.binLabels[{j}]",
-                f"must be text of at most {MAX_NAME} characters",
-            )
+            _kept(label, f"{here}.binLabels[{j}]")
+        if len(set(labels)) != len(labels):
+            twice = next(label for label in labels if labels.count(label) > 1)
+            raise Invalid(f"'{here}.binLabels' names {_text(twice)} twice.", field=f"{here}.binLabels")
+        _more(entry, ("featureBinName", "binVector", "binLabels"), here)
         _bin_vector(entry["binVector"], f"{here}.binVector", rows, len(labels))
         seen.append((name, len(labels)))
     return seen
@@ -213,8 +245,12 @@ def _metric(entry: Any, key: str, groups: int) -> None:
         key,
         "must be an object with 'global' and 'bins'",
     )
-    overall = entry["global"]
-    fine = isinstance(overall, (int, float)) and not isinstance(overall, bool)
-    _expect(fine and abs(overall) <= 1e300 and math.isfinite(overall), f"{key}.global", "must be a finite number")
-    values = _numbers(entry["bins"], f"{key}.bins")
+    overall, values = entry["global"], entry["bins"]
+    _expect(_finite(overall), f"{key}.global", "must be a finite number")
+    # Most lists are short, and there may be hundreds of thousands of them.
+    if not (isinstance(values, list) and all(map(_finite, values))):
+        _numbers(values, f"{key}.bins")
+        raise Invalid(f"'{key}.bins' holds a number too large to compute with.", field=f"{key}.bins")
     _expect(len(values) == groups, f"{key}.bins", f"has {len(values)} values for {groups} groups")
+    if len(entry) > 2:
+        _more(entry, ("global", "bins"), key)

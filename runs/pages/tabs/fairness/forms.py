@@ -30,7 +30,7 @@ def upload(request: HttpRequest, run: Run) -> HttpResponse:
         return _back(request, run)
     try:
         if given.size and given.size > store.MAX_BYTES:
-            store.read_json(b" " * (store.MAX_BYTES + 1))
+            raise store.too_large(given.size)
         dashboard = store.read_json(given.read())
         made = store.save(
             run,

@@ -21,6 +21,9 @@ BESIDE = {
     PROBABILITY: ("average", "overprediction", "underprediction"),
 }
 
+#: Uploaded numbers that are named because they differ from ours.
+MAX_SHOWN = 5
+
 
 def panel(choice: Choice, base: str) -> dict[str, Any]:
     """Everything the template shows for one dashboard; `base` is the address of the tab's charts."""
@@ -37,7 +40,9 @@ def panel(choice: Choice, base: str) -> dict[str, Any]:
         "disparities": _disparities(choice, found, intervals),
         "headline": _headline(choice, found, intervals),
         "notes": warnings(groups, found, choice.measure.key),
-        "differs": choice.board.differs,
+        "differs": [
+            f"{what} of {model.model_id}" for model in choice.row.models.all() for what in model.summary["differs"]
+        ][:MAX_SHOWN],
         "draws": intervals.draws,
         "size": "tall" if len(groups.labels) > 8 else "low" if len(groups.labels) < 5 else "",
         **{f"{kind}_url": f"{base}?kind={kind}&{choice.query}" for kind in ("performance", "errors", "predictions")},
