@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runs.charts.figure import Figure, axis, figure
+from runs.charts.figure import Figure, axis, figure, plain
 
 NEUTRAL = "rgba(128,128,128,.75)"
 
@@ -32,7 +32,7 @@ def groups(
     trace: dict[str, Any] = {
         "type": "bar",
         "orientation": "h",
-        "y": [labels[i] for i in order],
+        "y": [plain(labels[i]) for i in order],
         "x": [values[i] for i in order],
         "hovertemplate": f"%{{y}}<br>%{{x:{_format(rate)}}}<extra></extra>",
         "meta": {"color": 0},
@@ -65,7 +65,7 @@ def mirrored(
 ) -> Figure:
     """Two rates of each group on either side of a common axis: misses to the left, false alarms to the right."""
     order = list(range(len(labels)))[::-1]
-    names = [labels[i] for i in order]
+    names = [plain(labels[i]) for i in order]
     top = max([*left, *right, 0.0]) * 1.08 or 1.0
     step = _step(top)
     steps = [step * k for k in range(-int(top / step), int(top / step) + 1)]
@@ -101,7 +101,7 @@ def distributions(labels: Sequence[str], five: Sequence[Sequence[float] | None],
     trace = {
         "type": "box",
         "orientation": "h",
-        "y": [labels[i] for i in order],
+        "y": [plain(labels[i]) for i in order],
         "lowerfence": [b[0] for b in boxes],
         "q1": [b[1] for b in boxes],
         "median": [b[2] for b in boxes],
@@ -140,7 +140,7 @@ def models(points: Sequence[Point], *, x_title: str, y_title: str, x_rate: bool,
         "name": "Models",
         "x": [p.x for p in known],
         "y": [p.y for p in known],
-        "text": [p.name for p in known],
+        "text": [plain(p.name) for p in known],
         "customdata": [p.href for p in known],
         "marker": {
             "size": [15 if p.chosen else 10 for p in known],

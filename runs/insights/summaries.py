@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from runs.insights.fairness.disparity import DISPARITIES
 from runs.insights.fairness.measures import BINARY, MEASURES
+from runs.insights.fairness.mitigation import AS_MODEL, FROM_DASHBOARD
 from runs.models import DashboardModel, Explanation
 from studio.workspace.models import ModelVersion
 
@@ -131,8 +134,13 @@ def of_model(version: ModelVersion) -> dict[str, Any]:
     """What a model's page shows: dashboards that hold the model, and explanations uploaded for it."""
     identity = str(version)
     workspace = version.model.workspace_id
+    shown = Q(model_id=identity)
+    if version.properties.get(
+        FROM_DASHBOARD
+    ):  # it was chosen from a mitigation, whose dashboard has another name for it
+        shown |= Q(dashboard_id=version.properties[FROM_DASHBOARD], model_id=version.properties.get(AS_MODEL, ""))
     rows = (
-        DashboardModel.objects.filter(model_id=identity, dashboard__run__workspace_id=workspace)
+        DashboardModel.objects.filter(shown, dashboard__run__workspace_id=workspace)
         .select_related("dashboard__run")
         .order_by("-dashboard__created_at")[:20]
     )

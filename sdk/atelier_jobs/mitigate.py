@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from atelier import artifacts
 from atelier.client import segment
 from atelier.errors import AtelierError
 from atelier_jobs.inputs import Job
 
 #: Rows and shuffles of the permutation importance of each model.
 EXPLAINED_ROWS, SHUFFLES = 1000, 2
+#: Different texts of a column that are made into columns of 0 and 1.
+MOST_VALUES = 200
 THRESHOLD_NAMES = {
     "DemographicParity": "demographic_parity",
     "EqualizedOdds": "equalized_odds",
@@ -29,25 +32,37 @@ def main() -> int:
     job = Job()
     spec = job.spec
     try:
-        data = Data(job.folder / "inputs/data.csv", spec)
+        return mitigated(job, spec)
     except DataError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
+
+
+def mitigated(job: Job, spec: dict[str, Any]) -> int:
+    """Train, explain, report; DataError where the data or the original model cannot be used."""
+    data = Data(job.folder / "inputs/data.csv", spec)
+    before = original(job, spec, data)  # first: a model that can't be used is told before anything is trained
     print(
         f"{len(data.y_train)} rows to train on, {len(data.y_test)} to test, {data.x_train.shape[1]} features.",
         flush=True,
     )
-    models = trained(spec, data)
+    try:
+        models = trained(spec, data)
+    except ValueError as error:  # fairlearn's and scikit-learn's word for data that do not suit the method
+        raise DataError(f"{spec['algorithm']} cannot work with these rows: {str(error)[:1000]}") from error
     report: dict[str, Any] = {
         "y_true": data.y_test.tolist(),
         "sensitive": {name: data.s_test[name].astype(str).tolist() for name in data.s_test.columns},
         "predictions": {},
         "models": {},
-        "original": original(job, spec, data),
+        "original": before,
     }
     for label, (model, predict) in models.items():
         report["predictions"][label] = predict(data.x_test, data.s_test).tolist()
-        report["models"][label] = {"path": saved(model, label), "explanation_id": explained(job, label, predict, data)}
+        report["models"][label] = {
+            "path": saved(job, model, label),
+            "explanation_id": explained(job, label, predict, data),
+        }
         print(f"{label}: {sum(report['predictions'][label])} of {len(data.y_test)} selected.", flush=True)
     answer = job.client.call("POST", f"/runs/{segment(job.run_id)}/mitigation", json_body=report)
     print(f"Reported to the dashboard {answer['dashboard_id']}.", flush=True)
@@ -73,8 +88,14 @@ class Data:
         features = spec["features"] or [c for c in frame.columns if c not in (spec["label"], *spec["sensitive"])]
         # The columns as the original model takes them, and the same as numbers for the new ones.
         raw = frame[features]
+        for name in raw.select_dtypes(exclude="number").columns:
+            if raw[name].nunique() > MOST_VALUES:
+                raise DataError(
+                    f"The column {name!r} holds {raw[name].nunique()} different texts; at most {MOST_VALUES} make a feature. "
+                    "Name the feature columns without it."
+                )
         x = pandas.get_dummies(raw).astype(float)
-        x = x.fillna(x.median())
+        x = x.fillna(x.median()).fillna(0.0)
         s = frame[spec["sensitive"]].rename(columns=lambda c: c.removeprefix("sensitive__"))
         s = s.apply(grouped)
         parts = train_test_split(
@@ -169,25 +190,41 @@ def _numbers(predicted: Any) -> Any:
 
 def original(job: Job, spec: dict[str, Any], data: Data) -> list[int] | None:
     """Predictions of the model the user has, or of the plain estimator when none was named."""
+    import numpy as np
+
     if not spec["model"]:
         plain = estimator(spec).fit(data.x_train, data.y_train)
         return _numbers(plain.predict(data.x_test)).tolist()
-    model = job.model()
+    name, model = spec["model"], job.model()
+    if not hasattr(model, "predict"):
+        raise DataError(f"The model {name} holds a {type(model).__name__}, which has no predict.")
     rows: Any = data.raw_test if getattr(model, "feature_names_in_", None) is not None else data.raw_test.to_numpy()
-    predicted = _numbers(model.predict(rows))
+    try:
+        predicted = np.asarray(model.predict(rows)).ravel()
+    except Exception as error:
+        columns = ", ".join(map(str, data.raw_test.columns[:10]))
+        raise DataError(
+            f"The model {name} refused the columns {columns}: {type(error).__name__}: {str(error)[:500]} "
+            "Name the feature columns it was trained on, or leave the original out."
+        ) from error
     if not set(predicted.tolist()) <= {0, 1}:
-        raise DataError(f"The model {spec['model']} predicts other values than 0 and 1.")
-    return predicted.tolist()
+        raise DataError(f"The model {name} predicts other values than 0 and 1.")
+    return _numbers(predicted).tolist()
 
 
-def saved(model: Any, label: str) -> str:
-    """Write a model into outputs/, which the agent uploads; its path among the run's files."""
+def saved(job: Job, model: Any, label: str) -> str:
+    """Keep a model among the run's files; its path there.
+
+    It is sent at once: what lies in outputs/ is sent when the job ends, and the tab offers the model from the report on.
+    """
     import joblib
 
-    path = Path("outputs/models") / f"{label.replace(' ', '-').lower()}.joblib"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    joblib.dump(model, path)
-    return path.as_posix()
+    name = f"outputs/models/{label.replace(' ', '-').lower()}.joblib"
+    file = job.folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    joblib.dump(model, file)
+    artifacts.upload(job.client, job.run_id, name, file)
+    return name
 
 
 def explained(job: Job, label: str, predict: Any, data: Data) -> str | None:
@@ -203,7 +240,7 @@ def explained(job: Job, label: str, predict: Any, data: Data) -> str | None:
     try:
         explanation = explainer.explain_global(x, true_labels=y.to_numpy())
         return Explanations(job.client, job.run_id).upload(explanation, comment=label, true_ys=y.to_numpy())
-    except AtelierError as error:
+    except (AtelierError, ValueError) as error:
         print(f"The explanation of {label} was not uploaded: {error}", file=sys.stderr)
         return None
 

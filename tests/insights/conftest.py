@@ -12,6 +12,7 @@ from django.test import Client as DjangoClient
 
 from atelier.client import Client
 from runs.states import State
+from studio.workspace import tokens
 from tests import builders, people
 
 if TYPE_CHECKING:
@@ -70,6 +71,18 @@ def sdk_of() -> Callable[[User], Client]:
 
     def made(user: User) -> Client:
         token = people.bearer(user)["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+        return Client("http://testserver", token, InProcess())
+
+    return made
+
+
+@pytest.fixture
+def job_of() -> Callable[[Run], Client]:
+    """The SDK's client inside the job of a run: it has the run's own token."""
+
+    def made(of: Run) -> Client:
+        token = tokens.fresh(tokens.RUN)
+        type(of).objects.filter(pk=of.pk).update(token_digest=tokens.digest(token))
         return Client("http://testserver", token, InProcess())
 
     return made

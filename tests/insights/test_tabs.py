@@ -16,7 +16,7 @@ from atelier.explanations.result import Explanation
 from runs import charts
 from runs.insights.fairness import store
 from runs.insights.fairness.builder import build
-from runs.models import Cohort, Mitigation, Run
+from runs.models import Cohort
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.django_db]
 
@@ -171,27 +171,6 @@ def test_a_dictionary_is_uploaded_by_form_and_a_bad_one_is_told(browser, base, r
     assert "is no model registered" in html and run.fairness_dashboards.count() == 2
     file = SimpleUploadedFile("dash.json", b"[" * 100_000, "application/json")
     assert "The dashboard" in browser.post(f"{base}fairness/upload", {"file": file}, follow=True).content.decode()
-
-
-def test_a_mitigation_from_the_tab_starts_a_child_run_for_each_algorithm(browser, base, run):
-    from runs.insights import files
-
-    files.write(run.id, "outputs/data.csv", b"x,y,sex\n1,0,f\n")
-    form = {
-        "data": "outputs/data.csv",
-        "label": "y",
-        "sensitive": "sex",
-        "algorithms": ["GridSearch", "ThresholdOptimizer"],
-        "constraint": "EqualizedOdds",
-    }
-    html = browser.post(f"{base}fairness/mitigate", form, follow=True).content.decode()
-    children = Run.objects.filter(parent=run)
-    assert children.count() == 2 and "GridSearch · EqualizedOdds" in html
-    for child in children:
-        assert set(child.artifacts.values_list("path", flat=True)) == {"inputs/data.csv", "inputs/spec.json"}
-        assert child.definition["command"] == ["python", "-m", "atelier_jobs.mitigate"] and child.compute == "local"
-    refused = browser.post(f"{base}fairness/mitigate", {**form, "constraint": "ErrorRateParity"}, follow=True)
-    assert "knows no error rate parity" in refused.content.decode() and Mitigation.objects.count() == 1
 
 
 def explained(n=400, features=6, seed=0):

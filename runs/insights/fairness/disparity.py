@@ -108,7 +108,8 @@ def value(
     worst = np.maximum if metric.better == "low" else np.minimum
     result = each[0]
     for other in each[1:]:
-        result = worst(result, other)
+        # No false positives in any group make a ratio of 0/0, which fairlearn leaves out.
+        result = np.where(np.isnan(other), result, worst(result, other))
     return result
 
 

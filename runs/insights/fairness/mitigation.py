@@ -1,112 +1,37 @@
-"""Mitigation: the form checked, a child run for each algorithm, one dashboard that gathers what they bring."""
+"""Mitigation: a child run for each algorithm, one dashboard that gathers what they bring."""
 
 from __future__ import annotations
 
-import math
+import contextlib
 import re
 from typing import Any
 
 import orjson
 from django.db import transaction
 
+from runs.actions import state
 from runs.actions.models import NewModel, register_from_run
 from runs.insights import jobs
-from runs.insights.fairness import store
-from runs.insights.fairness.builder import build, feature_bins
+from runs.insights.fairness import request, store
+from runs.insights.fairness.builder import build
 from runs.insights.fairness.measures import BINARY
-from runs.limits import clean_text
+from runs.insights.fairness.request import CONSTRAINTS
 from runs.models import FairnessDashboard, Mitigation, Run, raw
 from studio.errors import Conflict, Invalid, NotFound
+from studio.workspace.models import ModelVersion
 
-ALGORITHMS = {
-    "GridSearch": "a grid of models between accuracy and parity",
-    "ExponentiatedGradient": "one randomised model within the constraint",
-    "ThresholdOptimizer": "the plain model with a threshold for each group",
-    "CorrelationRemover": "the plain model on features freed of correlation with the groups",
-}
-CONSTRAINTS = {
-    "DemographicParity": "Demographic parity: selection rates alike",
-    "EqualizedOdds": "Equalized odds: true and false positive rates alike",
-    "TruePositiveRateParity": "Equal opportunity: true positive rates alike",
-    "FalsePositiveRateParity": "False positive rates alike",
-    "ErrorRateParity": "Error rates alike",
-}
-ESTIMATORS = {
-    "LogisticRegression": "Logistic regression",
-    "DecisionTreeClassifier": "Decision tree (at least 20 rows a leaf)",
-    "LGBMClassifier": "Gradient boosted trees (LightGBM)",
-}
 KIND = "azureml.mitigation"
 MODULE = "atelier_jobs.mitigate"
 SECONDS = 3600
-MAX_GRID = 200
-
-
-def check(body: Any) -> dict[str, Any]:
-    """The request with its defaults, or Invalid naming the field."""
-    if not isinstance(body, dict):
-        raise Invalid("A mitigation is an object.")
-    text = {
-        k: clean_text(body.get(k) or "", k, "tag_value", lines=False)
-        for k in ("data", "label", "model", "compute", "name")
-    }
-    if not text["data"] or not text["label"]:
-        missing = "data" if not text["data"] else "label"
-        raise Invalid("Name the run's CSV file and the column with the labels.", field=missing)
-    algorithms, constraint = body.get("algorithms") or ["GridSearch"], body.get("constraint") or "DemographicParity"
-    if not isinstance(algorithms, list) or not all(isinstance(a, str) and a in ALGORITHMS for a in algorithms):
-        raise Invalid(f"algorithms are of {', '.join(ALGORITHMS)}.", field="algorithms")
-    if constraint not in CONSTRAINTS:
-        raise Invalid(f"constraint is one of {', '.join(CONSTRAINTS)}.", field="constraint")
-    if constraint == "ErrorRateParity" and "ThresholdOptimizer" in algorithms:
-        raise Invalid("ThresholdOptimizer knows no error rate parity; choose another constraint.", field="constraint")
-    estimator = body.get("estimator") or "LogisticRegression"
-    if estimator not in ESTIMATORS:
-        raise Invalid(f"estimator is one of {', '.join(ESTIMATORS)}.", field="estimator")
-    sensitive = body.get("sensitive")
-    if (
-        not isinstance(sensitive, list)
-        or not sensitive
-        or not all(isinstance(s, str) and 0 < len(s) <= 256 for s in sensitive)
-    ):
-        raise Invalid("sensitive names one or more columns with the groups.", field="sensitive")
-    features = body.get("features") or []
-    if not isinstance(features, list) or not all(isinstance(f, str) and len(f) <= 256 for f in features):
-        raise Invalid("features is a list of columns; without it all others are features.", field="features")
-    environment = body.get("environment") or ""
-    if not isinstance(environment, (str, dict)):
-        raise Invalid("environment is the name of a registered environment, or a definition.", field="environment")
-    return {
-        **text,
-        "environment": environment,
-        "algorithms": sorted(set(algorithms), key=list(ALGORITHMS).index),
-        "constraint": constraint,
-        "estimator": estimator,
-        "sensitive": sensitive[:20],
-        "features": features[:5000],
-        "grid_size": int(_number(body, "grid_size", 10, 2, MAX_GRID)),
-        "test_size": _number(body, "test_size", 0.3, 0.05, 0.9),
-        "seed": int(_number(body, "seed", 0, 0, 2**31 - 1)),
-    }
-
-
-def _number(body: dict[str, Any], key: str, default: float, low: float, high: float) -> float:
-    value = body.get(key)
-    if value in (None, ""):
-        return default
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if not low <= number <= high:
-        raise Invalid(f"{key} is a number from {low:g} to {high:g}.", field=key)
-    return number
+#: Properties of a registered model: the dashboard it was chosen from, and its name there.
+FROM_DASHBOARD, AS_MODEL = "fairness.dashboard", "fairness.model"
 
 
 def begin(run: Run, by: str, body: Any) -> Mitigation:
     """Start the child runs of a mitigation of `run`."""
-    spec = check(body)
+    spec = request.check(body)
     data = jobs.artifact(run, spec["data"])
+    request.check_rows(spec, data)
     files, version = jobs.model_files(run, spec["model"]) if spec["model"] else ([], None)
     with transaction.atomic():
         made = Mitigation.objects.create(run=run, spec=spec)
@@ -137,6 +62,19 @@ def children_of(found: Mitigation) -> list[Run]:
     )
 
 
+def cancel(found: Mitigation, by: str) -> int:
+    """Ask every child run that is not final to end; how many were asked. Conflict when there is none."""
+    open_ones = [child for child in children_of(found) if not child.is_final]
+    if not open_ones:
+        raise Conflict("Every run of this mitigation has ended; there is nothing to cancel.")
+    asked = 0
+    for child in open_ones:
+        with contextlib.suppress(Conflict):  # it has ended meanwhile
+            state.cancel(raw.run_key(child.id), by)
+            asked += 1
+    return asked
+
+
 def find(run_id: str, mitigation_id: str) -> Mitigation:
     """One mitigation of the run."""
     found = Mitigation.objects.filter(run_id=run_id, pk=mitigation_id[:40]).select_related("run", "dashboard").first()
@@ -154,9 +92,7 @@ def report(child: Run, body: Any) -> FairnessDashboard:
     mitigation_id = child.property_rows.filter(key="mitigation").values_list("value", flat=True).first()
     if mitigation_id is None:
         raise Conflict("This run belongs to no mitigation.")
-    for key, kind in (("y_true", list), ("sensitive", dict), ("predictions", dict), ("models", dict)):
-        if not isinstance(body.get(key), kind):
-            raise Invalid(f"The report lacks '{key}'.", field=key)
+    _check_report(body)
     with transaction.atomic():
         found = (
             Mitigation.objects.select_for_update(of=("self",)).select_related("run", "dashboard").get(pk=mitigation_id)
@@ -179,25 +115,38 @@ def report(child: Run, body: Any) -> FairnessDashboard:
     return found.dashboard
 
 
+def _check_report(body: dict[str, Any]) -> None:
+    """The job runs its owner's code, so nothing of its report is taken on trust."""
+    for key, kind in (("y_true", list), ("sensitive", dict), ("predictions", dict), ("models", dict)):
+        if not isinstance(body.get(key), kind):
+            raise Invalid(f"The report lacks '{key}'.", field=key)
+    columns = {"y_true": body["y_true"], **body["predictions"]}
+    if body.get("original") is not None:
+        columns["original"] = body["original"]
+    for name, values in columns.items():
+        if not isinstance(values, list) or not all(type(v) is int and v in (0, 1) for v in values):
+            raise Invalid(f"'{name[:80]}' of the report must be a list of 0 and 1.", field=name[:80])
+    groups = body["sensitive"]
+    if not groups or not all(isinstance(v, list) for v in groups.values()):
+        raise Invalid("'sensitive' of the report must hold a list of groups for each feature.", field="sensitive")
+    if len({len(v) for v in [*columns.values(), *groups.values()]}) != 1:
+        raise Invalid("The report's lists differ in length.", field="predictions")
+    for label, fact in body["models"].items():
+        texts = [fact.get(k) for k in ("path", "explanation_id")] if isinstance(fact, dict) else [0]
+        if label not in body["predictions"] or not all(t is None or isinstance(t, str) for t in texts):
+            raise Invalid(f"'models' of the report is wrong at {label[:80]!r}.", field="models")
+
+
 def _joined(found: Mitigation, body: dict[str, Any]) -> dict[str, Any]:
-    """The dictionary of what was there and what came; Invalid when the rows are not the same."""
+    """The dictionary of what was there and what came; Conflict when the rows are not the same."""
     there = orjson.loads(store.content(found.dashboard)) if found.dashboard else None
     predictions = dict(zip(there["modelNames"], there["predictedY"], strict=True)) if there else {}
     if there and there["trueY"] != body["y_true"]:
         raise Conflict("This child run tested other rows than the ones before it.")
-    lengths = {
-        len(v)
-        for v in [body["y_true"], *body["predictions"].values(), *body["sensitive"].values()]
-        if isinstance(v, list)
-    }
-    if len(lengths) != 1:
-        raise Invalid("The report's lists differ in length.", field="predictions")
-    original = found.spec["model"] or f"plain {found.spec['estimator']}"
-    if isinstance(body.get("original"), list):
+    if body.get("original") is not None:
+        original = found.spec["model"] or f"plain {found.spec['estimator']}"
         predictions.setdefault(original, body["original"])
     predictions |= body["predictions"]
-    for values in body["sensitive"].values():
-        feature_bins("", [str(v)[:256] for v in values])
     sensitive = {str(k)[:256]: [str(v)[:256] for v in values] for k, values in body["sensitive"].items()}
     return build(BINARY, body["y_true"], predictions, sensitive)
 
@@ -213,6 +162,20 @@ def model_facts(found: FairnessDashboard) -> dict[str, dict[str, Any]]:
             if isinstance(more, dict):
                 facts[label] = {"run_id": child, **{k: more.get(k) for k in ("path", "explanation_id")}}
     return facts
+
+
+def registered(found: FairnessDashboard, facts: dict[str, dict[str, Any]]) -> dict[str, ModelVersion]:
+    """{model of a mitigation's dashboard: its newest registered version}."""
+    if not facts:
+        return {}
+    rows = ModelVersion.objects.filter(
+        model__workspace_id=found.run.workspace_id, run_id__in={fact["run_id"] for fact in facts.values()}
+    )
+    return {
+        row.properties[AS_MODEL]: row
+        for row in rows.select_related("model").order_by("pk")
+        if row.properties.get(FROM_DASHBOARD) == found.pk and AS_MODEL in row.properties
+    }
 
 
 def as_json(found: Mitigation) -> dict[str, Any]:
@@ -244,6 +207,8 @@ def register(found: FairnessDashboard, model: str, by: str) -> str:
     summary = found.models.filter(model_id=model).values_list("summary", flat=True).first() or {}
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", f"{found.run.experiment.name}-{model}").strip("-")[:200]
     properties = {f"fairness.{k}": f"{v:.6g}" for k, v in list(summary.get("overall", {}).items())[:20]}
+    # So that the model's page finds the dashboard it was chosen from, where it bears another name.
+    properties |= {FROM_DASHBOARD: found.pk, AS_MODEL: model}
     made = register_from_run(
         by,
         raw.run_key(str(fact["run_id"])),

@@ -71,8 +71,8 @@ def save(
     rows = _models(dashboard, opened)
     identity = new_id()
     path = f"fairness/{identity}/dashboard.json"
+    files.write(run.id, path, data)
     with transaction.atomic():
-        files.write(run.id, path, data)
         made = FairnessDashboard.objects.create(
             id=identity,
             run=run,
@@ -91,8 +91,8 @@ def replace(made: FairnessDashboard, dashboard: dict[str, Any]) -> None:
     """Put another dictionary in the place of a dashboard that grows (a mitigation's)."""
     check(dashboard)
     rows = _models(dashboard, Dashboard(dashboard))
+    files.write(made.run_id, made.path, orjson.dumps(dashboard))
     with transaction.atomic():
-        files.write(made.run_id, made.path, orjson.dumps(dashboard))
         made.models.all().delete()
         _write(made, rows)
 

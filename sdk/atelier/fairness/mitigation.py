@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from atelier import artifacts
-from atelier.client import Client, segment
-from atelier.errors import RunFailed, UserError
+from atelier.client import Client, file_path, segment
+from atelier.errors import AtelierError, ConflictError, RunFailed, UserError
 
 ALGORITHMS = ("GridSearch", "ExponentiatedGradient", "ThresholdOptimizer", "CorrelationRemover")
+CONSTRAINTS = (
+    "DemographicParity",
+    "EqualizedOdds",
+    "TruePositiveRateParity",
+    "FalsePositiveRateParity",
+    "ErrorRateParity",
+)
 
 
 class MitigationRequest:
@@ -41,6 +50,13 @@ class MitigationRequest:
         self.record = self.client.call("GET", path)
         return self.record
 
+    def cancel(self) -> None:
+        """Ask the child runs that still go on to end."""
+        for child in self.refresh()["children"]:
+            if not child["final"]:
+                with contextlib.suppress(ConflictError):  # it has ended meanwhile
+                    self.client.call("POST", f"/runs/{segment(child['run_id'])}/cancel")
+
     def wait(self, timeout: float = 3600.0, poll: float = 2.0) -> str:
         """Wait until every child run has ended; the dashboard's upload id. RunFailed when none brought a model."""
         deadline = time.monotonic() + timeout
@@ -60,7 +76,7 @@ def mitigate(
     y: Any,
     sensitive_features: Any,
     *,
-    algorithms: tuple[str, ...] | list[str] = ("GridSearch",),
+    algorithms: Sequence[str] | str = ("GridSearch",),
     constraint: str = "DemographicParity",
     grid_size: int = 10,
     estimator: str = "LogisticRegression",
@@ -79,43 +95,67 @@ def mitigate(
     FalsePositiveRateParity or ErrorRateParity. environment: an Environment or the name of a registered one, the run's
     own by default. Returns at once; `.wait()` waits for the dashboard.
     """
-    from atelier.explanations.files import as_numbers
-
     client, run_id = of_run(run)
-    unknown = sorted(set(algorithms) - set(ALGORITHMS))
-    if unknown or not algorithms:
-        raise UserError(f"algorithms must be of {', '.join(ALGORITHMS)}; got {unknown or 'none'}.")
-    import numpy as np
-
-    rows = as_numbers(X)
-    if rows is None or rows.ndim != 2:
-        raise UserError("X must be a table of numbers (rows x features).")
-    columns = [str(c) for c in getattr(X, "columns", range(rows.shape[1]))]
-    groups = _groups(sensitive_features)
-    if any(len(v) != len(rows) for v in groups.values()) or len(np.ravel(y)) != len(rows):
-        raise UserError("X, y and sensitive_features must have the same number of rows.")
-    data = io.StringIO()
-    _write_csv(data, columns, rows, np.ravel(y), groups)
+    algorithms = [algorithms] if isinstance(algorithms, str) else list(algorithms)
+    _known(algorithms, constraint)
+    columns, groups, data = _table(X, y, sensitive_features)
     path = f"mitigation/{uuid.uuid4()}/data.csv"
-    artifacts.upload(client, run_id, path, data.getvalue().encode())
     spec = {
         "data": path,
         "label": LABEL,
         "features": columns,
         "sensitive": [f"{SENSITIVE}{name}" for name in groups],
-        "algorithms": list(algorithms),
+        "algorithms": algorithms,
         "constraint": constraint,
-        "grid_size": int(grid_size),
+        "grid_size": grid_size,
         "estimator": estimator,
         "model": model or "",
-        "test_size": float(test_size),
-        "seed": int(seed),
+        "test_size": test_size,
+        "seed": seed,
         "compute": compute or "",
         "environment": environment.to_definition() if hasattr(environment, "to_definition") else environment or "",
         "name": name or "",
     }
-    record = client.call("POST", f"/runs/{segment(run_id)}/mitigations", json_body=spec)
+    artifacts.upload(client, run_id, path, data)
+    try:
+        record = client.call("POST", f"/runs/{segment(run_id)}/mitigations", json_body=spec)
+    except AtelierError:
+        # Rows that no mitigation will use are not left with the run.
+        client.call("DELETE", f"/runs/{segment(run_id)}/artifacts/{file_path(path)}")
+        raise
     return MitigationRequest(client, run_id, record)
+
+
+def _known(algorithms: list[str], constraint: str) -> None:
+    """Refuse what no server knows before the rows are sent."""
+    unknown = sorted(set(algorithms) - set(ALGORITHMS))
+    if unknown or not algorithms:
+        raise UserError(f"algorithms must be of {', '.join(ALGORITHMS)}; got {unknown or 'none'}.")
+    if constraint not in CONSTRAINTS:
+        raise UserError(f"constraint must be one of {', '.join(CONSTRAINTS)}; got {constraint!r}.")
+
+
+def _table(X: Any, y: Any, sensitive_features: Any) -> tuple[list[str], dict[str, Any], bytes]:
+    """(feature names, groups by name, the CSV file that the child runs read)."""
+    import numpy as np
+
+    from atelier.explanations.files import as_numbers
+
+    rows = as_numbers(X)
+    if rows is None or rows.ndim != 2:
+        raise UserError("X must be a table of numbers (rows x features).")
+    columns = [str(c) for c in getattr(X, "columns", range(rows.shape[1]))]
+    groups, labels = _groups(sensitive_features), np.ravel(y)
+    if not groups:
+        raise UserError("sensitive_features must name at least one feature.")
+    if any(len(v) != len(rows) for v in groups.values()) or len(labels) != len(rows):
+        raise UserError("X, y and sensitive_features must have the same number of rows.")
+    found = sorted({str(v) for v in labels if not (v == 0 or v == 1)})
+    if found:
+        raise UserError(f"y must hold 0 and 1 only, for mitigation is for two classes; it has {', '.join(found[:5])}.")
+    data = io.StringIO()
+    _write_csv(data, columns, rows, labels, groups)
+    return columns, groups, data.getvalue().encode()
 
 
 LABEL = "label__"
@@ -139,7 +179,7 @@ def _write_csv(out: io.StringIO, columns: list[str], rows: Any, y: Any, groups: 
     writer = csv.writer(out)
     writer.writerow([*columns, LABEL, *(f"{SENSITIVE}{name}" for name in groups)])
     for i, row in enumerate(rows.tolist()):
-        writer.writerow([*(repr(v) for v in row), repr(y[i].item()), *(str(v[i]) for v in groups.values())])
+        writer.writerow([*(repr(v) for v in row), int(y[i]), *(str(v[i]) for v in groups.values())])
 
 
 def of_run(run: Any) -> tuple[Client, str]:

@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from runs.insights import jobs
 from runs.insights.fairness import disparity as disparities
 from runs.insights.fairness import mitigation, store
+from runs.insights.fairness import request as asked
 from runs.insights.fairness.measures import MEASURES, PROBABILITY
 from runs.models import Artifact, Run
 from runs.pages.tab import Context, Part, Tab
 from runs.pages.tabs.fairness import forms
 from runs.pages.tabs.fairness.choice import dashboard_of, read
 from runs.pages.tabs.fairness.figures import figure
+from runs.pages.tabs.fairness.numbers import numbers
 from runs.pages.tabs.fairness.panel import panel
 from studio.compute.models import ComputeTarget
 from studio.errors import StudioError
@@ -84,9 +86,9 @@ def _form(run: Run) -> dict[str, Any]:
         "computes": list(
             ComputeTarget.objects.filter(workspace_id=run.workspace_id).order_by("name").values_list("name", flat=True)
         ),
-        "algorithms": mitigation.ALGORITHMS,
-        "constraints": mitigation.CONSTRAINTS,
-        "estimators": mitigation.ESTIMATORS,
+        "algorithms": asked.ALGORITHMS,
+        "constraints": asked.CONSTRAINTS,
+        "estimators": asked.ESTIMATORS,
     }
 
 
@@ -103,10 +105,11 @@ tab = Tab(
     template="runs/tabs/fairness.html",
     context=context,
     parts={"mitigation": Part("runs/tabs/fairness_mitigation.html", _progress, _progress_version)},
-    data={"figure": figure, "download": download},
+    data={"figure": figure, "numbers": numbers, "download": download},
     posts={
         "upload": forms.upload,
         "mitigate": forms.mitigate,
+        "cancel": forms.cancel,
         "register": forms.register,
         "delete": forms.delete,
     },

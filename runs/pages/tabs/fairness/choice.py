@@ -51,7 +51,7 @@ class Choice:
             ("model", self.board.model_names[self.model]),
         ]
         if self.threshold is not None:
-            pairs.append(("threshold", f"{self.threshold:g}"))
+            pairs.append(("threshold", repr(self.threshold)))
         return urlencode(pairs)
 
     @property

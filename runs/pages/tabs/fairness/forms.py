@@ -81,6 +81,19 @@ def mitigate(request: HttpRequest, run: Run) -> HttpResponse:
     return _back(request, run)
 
 
+def cancel(request: HttpRequest, run: Run) -> HttpResponse:
+    """Ask the child runs of a mitigation that still go on to end."""
+    try:
+        asked = mitigation.cancel(
+            mitigation.find(run.id, request.POST.get("mitigation", "")), signed_in(request).get_username()
+        )
+    except StudioError as error:
+        messages.error(request, error.message)
+        return _back(request, run)
+    messages.success(request, f"{asked} child run{'s are' if asked != 1 else ' is'} asked to end.")
+    return _back(request, run)
+
+
 def delete(request: HttpRequest, run: Run) -> HttpResponse:
     """Remove a dashboard."""
     try:

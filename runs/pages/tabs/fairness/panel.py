@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy as np
 from runs.insights.explanations import store as explanation_store
 from runs.insights.fairness import disparity as disparities
 from runs.insights.fairness import mitigation
-from runs.insights.fairness.assessment import SMALL_GROUP, pareto, warnings
+from runs.insights.fairness.assessment import SMALL_GROUP, pareto, quantiles, warnings
 from runs.insights.fairness.bootstrap import Intervals
-from runs.insights.fairness.measures import BINARY, PROBABILITY, Grouped, measure
+from runs.insights.fairness.measures import BINARY, PROBABILITY, REGRESSION, Grouped, measure
 from runs.models import Explanation
 from runs.pages.tabs.fairness.choice import Choice
 
@@ -44,6 +45,7 @@ def panel(choice: Choice, base: str) -> dict[str, Any]:
             f"{what} of {model.model_id}" for model in choice.row.models.all() for what in model.summary["differs"]
         ][:MAX_SHOWN],
         "draws": intervals.draws,
+        "spreads": _spreads(choice),
         "size": "tall" if len(groups.labels) > 8 else "low" if len(groups.labels) < 5 else "",
         **{f"{kind}_url": f"{base}?kind={kind}&{choice.query}" for kind in ("performance", "errors", "predictions")},
         "small": SMALL_GROUP,
@@ -117,6 +119,24 @@ def _disparities(choice: Choice, found: Grouped, intervals: Intervals) -> list[d
     return rows
 
 
+def _spreads(choice: Choice) -> list[dict[str, Any]]:
+    """What the box plots show, in numbers: minimum, quartiles and maximum by group. None for classes."""
+    if choice.prediction_type == BINARY:
+        return []
+    predicted = choice.board.predicted(choice.model)
+    drawn = {"Predictions": predicted}
+    if choice.prediction_type == REGRESSION:
+        drawn["Errors (prediction − truth)"] = predicted - choice.board.truth
+    groups = choice.board.groups(choice.features)
+    return [
+        {"title": title, "rows": [
+            (label, [(shown(v, False), repr(v)) for v in five or ()])
+            for label, five in zip(groups.labels, quantiles(values, groups), strict=True)
+        ]}
+        for title, values in drawn.items()
+    ]  # fmt: skip
+
+
 def is_rate(choice: Choice, metric: disparities.Disparity) -> bool:
     """Whether the disparity is read as a percentage."""
     return metric.aggregate == "ratio" or all(measure(choice.prediction_type, m).rate for m in metric.measures)
@@ -124,25 +144,49 @@ def is_rate(choice: Choice, metric: disparities.Disparity) -> bool:
 
 def _headline(choice: Choice, found: Grouped, intervals: Intervals) -> dict[str, Any]:
     """The chosen performance and disparity in words: which groups are the extremes."""
-    values = found.by_group[choice.disparity.measures[0]]
+    key = _decisive(choice, found)
+    values, overall = found.by_group[key], found.overall[key]
     used = np.flatnonzero(found.counts > 0)
     labels = choice.board.groups(choice.features).labels
     low, high = used[np.argmin(values[used])], used[np.argmax(values[used])]
+    apart = [(labels[low], float(values[low])), (labels[high], float(values[high]))]
+    if choice.method == "to_overall" and choice.disparity.aggregate in ("difference", "ratio"):
+        furthest = max((low, high), key=lambda g: _distance(float(values[g]), overall, choice.disparity.aggregate))
+        apart = [(labels[furthest], float(values[furthest])), ("All rows", overall)]
     spread = choice.board.spread(choice.disparity, found, choice.method)
     interval = intervals.disparity.get(choice.disparity.key)
     rate = is_rate(choice, choice.disparity)
-    value_rate = measure(choice.prediction_type, choice.disparity.measures[0]).rate
+    compared = measure(choice.prediction_type, key)
     return {
         "performance": shown(found.overall[choice.measure.key], choice.measure.rate),
         "performance_interval": " – ".join(shown(v, choice.measure.rate) for v in intervals.overall[choice.measure.key]),
         "disparity": shown(spread, rate),
         "disparity_interval": " – ".join(shown(v, rate) for v in interval) if interval else "",
-        "of": measure(choice.prediction_type, choice.disparity.measures[0]).label.split(" (")[0].lower(),
-        "low": labels[low],
-        "low_value": shown(float(values[low]), value_rate),
-        "high": labels[high],
-        "high_value": shown(float(values[high]), value_rate),
+        "exact": {"performance": repr(found.overall[choice.measure.key]), "disparity": repr(spread)},
+        "of": _within_a_sentence(compared.label),
+        "apart": [(name, shown(value, compared.rate)) for name, value in apart],
     }  # fmt: skip
+
+
+def _within_a_sentence(label: str) -> str:
+    """ "Recall (true positive rate)" is "recall" there; "ROC AUC", "R²" and "F1 score" stay as they are."""
+    name = label.split(" (")[0]
+    return name[0].lower() + name[1:] if name[1:2].islower() else name
+
+
+def _decisive(choice: Choice, found: Grouped) -> str:
+    """The measure that makes the chosen disparity: of equalized odds the true or the false positive rate."""
+    whole = choice.board.spread(choice.disparity, found, choice.method)
+    for key in choice.disparity.measures:
+        if choice.board.spread(replace(choice.disparity, measures=(key,)), found, choice.method) == whole:
+            return key
+    return choice.disparity.measures[0]
+
+
+def _distance(value: float, overall: float, aggregate: str) -> float:
+    if aggregate == "difference":
+        return abs(value - overall)
+    return -min(value / overall, overall / value) if value and overall else 0.0
 
 
 def models(choice: Choice) -> list[dict[str, Any]]:
@@ -151,6 +195,7 @@ def models(choice: Choice) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     facts = mitigation.model_facts(choice.row)
     explained = _explanations(choice, facts)
+    registered = mitigation.registered(choice.row, facts)
     for i, name in enumerate(board.model_names):
         found = board.computed(i, choice.features, choice.threshold)
         rows.append(
@@ -162,6 +207,7 @@ def models(choice: Choice) -> list[dict[str, Any]]:
                 "chosen": i == choice.model,
                 "fact": facts.get(name),
                 "explanation": explained.get(name),
+                "registered": registered.get(name),
             }
         )
     best = set(
@@ -169,7 +215,7 @@ def models(choice: Choice) -> list[dict[str, Any]]:
     )
     rate = is_rate(choice, choice.disparity)
     for r in rows:
-        r["best"] = r["index"] in best
+        r["best"], r["exact"] = r["index"] in best, (repr(r["x"]), repr(r["y"]))
         r["performance"], r["disparity"] = shown(r["x"], choice.measure.rate), shown(r["y"], rate)
     return rows
 
