@@ -23,6 +23,8 @@ MAX_GROUPS_SHOWN = 200
 TOLERANCE = 1e-6
 #: Rows that are looked at when uploaded numbers are compared with ours, over all models and features.
 COMPARED_ROWS = 20_000_000
+#: What comparing a cell costs at least, in rows.
+LEAST_ROWS = 5_000
 MAX_DIFFERENCES = 3
 #: Results that an opened dashboard remembers.
 KEPT = 64
@@ -157,7 +159,7 @@ def differences(dictionary: dict[str, Any], opened: Dashboard) -> dict[int, list
         for m, cell in enumerate(per_model):
             if not cell or len(wrong.get(m, ())) >= MAX_DIFFERENCES:
                 continue
-            left -= len(opened.truth)
+            left -= max(len(opened.truth), LEAST_ROWS)
             if left < 0:
                 return wrong
             ours = opened.computed(m, (f,))

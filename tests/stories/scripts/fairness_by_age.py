@@ -1,4 +1,5 @@
 """Does a diabetes model treat patients over 50 as well? Measure it, mitigate it from the tab, register the fairer one."""
+
 # ruff: noqa: I001 - azureml comes first: it makes the old name of fairlearn importable
 import os
 
