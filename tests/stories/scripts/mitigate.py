@@ -31,8 +31,11 @@ joblib.dump(model, "model.pkl")
 run.upload_file("outputs/model.pkl", "model.pkl")
 run.complete()
 
-mine = Environment("this-python")
-mine.python.user_managed_dependencies = True
+if "STORY_REQUIREMENTS" in os.environ:
+    mine = Environment.from_pip_requirements("in-a-container", os.environ["STORY_REQUIREMENTS"])
+else:
+    mine = Environment("this-python")
+    mine.python.user_managed_dependencies = True
 asked = mitigate(
     run,
     data[features],
@@ -45,7 +48,7 @@ asked = mitigate(
     environment=mine,
     compute=os.environ.get("STORY_COMPUTE"),
 )
-dashboard = download_dashboard_by_upload_id(run, asked.wait(timeout=300))
+dashboard = download_dashboard_by_upload_id(run, asked.wait(timeout=float(os.environ.get("STORY_SECONDS", 300))))
 assert [d["id"] for d in list_dashboards(run)] == [asked.dashboard_id]
 
 states = {child["name"]: child["status"] for child in asked.record["children"]}
@@ -69,4 +72,5 @@ child = next(
 )
 explained = ExplanationClient.from_run(child).list_model_explanations()
 assert [e["comment"] for e in explained] == ["ThresholdOptimizer"], explained
+print("children:", *asked.children)
 print("story: ok")
