@@ -54,7 +54,9 @@ FINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELED, State.NOT_RESP
 _BACK = {
     State.PREPARING: {State.PROVISIONING},
     State.QUEUED: {State.PROVISIONING},
-    State.RUNNING: {State.PROVISIONING},  # a lost host, with max_retries left
+    # A lost host, with max_retries left; of one that ended its script, what it made is lost with it.
+    State.RUNNING: {State.PROVISIONING},
+    State.FINALIZING: {State.PROVISIONING},
 }
 MOVES: dict[State, frozenset[State]] = {
     state: frozenset(_FORWARD[at + 1 :]) | FINAL | frozenset(_BACK.get(state, ())) for at, state in enumerate(_FORWARD)

@@ -234,6 +234,8 @@ USE_I18N = False
 # -- jobs -------------------------------------------------------------------------------------------------------------
 REDIS_URL = env("REDIS_URL")
 DOCKER_HOST = env("DOCKER_HOST")
+# The client's certificate (ca.pem, cert.pem, key.pem) for engines on other machines, as Docker's own tools have it.
+DOCKER_CERT_PATH = env("DOCKER_CERT_PATH")
 CA_BUNDLE = env("ATELIER_CA_BUNDLE")
 INDEX_URL = env("ATELIER_INDEX_URL")
 EXTRA_INDEX_URLS = words("ATELIER_EXTRA_INDEX_URL")
@@ -254,7 +256,7 @@ BUILD_NETWORK = env("ATELIER_BUILD_NETWORK", "host")
 PACKAGE_CACHE_BYTES = int(env("ATELIER_PACKAGE_CACHE_MB", "5000")) * 1_000_000
 
 # -- compute ----------------------------------------------------------------------------------------------------------
-# Where the nodes of a new cluster are: process or docker; empty: Docker where an engine answers.
+# Where the nodes of a new cluster are: process, docker or swarm; empty: Docker where an engine answers.
 COMPUTE_BACKEND = env("ATELIER_COMPUTE_BACKEND")
 # How many runs the target `local` takes at a time.
 LOCAL_SLOTS = int(env("ATELIER_LOCAL_SLOTS", str(max(4, os.cpu_count() or 1))))

@@ -45,8 +45,9 @@ def wait_for(look: Callable[[], T], seconds: float, what: str) -> T:
 class Stack:
     """One server: its address, an owner's token, and the means to break it."""
 
-    def __init__(self, home: Path, environment: dict[str, str], port: int) -> None:
+    def __init__(self, home: Path, environment: dict[str, str], port: int, reached_at: str = "") -> None:
         self.home = home
+        self.reached_at = reached_at
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.workspace = WORKSPACE
@@ -65,7 +66,7 @@ class Stack:
         self.token, self.password = answer["token"], answer["admin_password"]
         self.supervisor.add("web", web_command("127.0.0.1", self.port, threads=4))
         self.supervisor.add("worker", worker_command(threads=4, beat_schedule=self.home / "beat-schedule"))
-        if bridge := gateway():
+        if bridge := self.reached_at or gateway():
             self.supervisor.add("bridge", [sys.executable, "scripts/bridge.py", bridge, str(self.port)])
         self.supervisor.wait_until_answering(f"{self.url}/health")
 
@@ -200,8 +201,11 @@ def _release(url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_stack(**more: str) -> Iterator[Stack]:
-    """A server for as long as the block lasts, with further settings by name."""
+def running_stack(*, reached_at: str = "", **more: str) -> Iterator[Stack]:
+    """A server for as long as the block lasts, with further settings by name.
+
+    `reached_at`: this machine's address by which containers of other hosts reach it; none: the local engine's gateway.
+    """
     home = Path(tempfile.mkdtemp(prefix="atelier-stack-"))
     url, drop = _database(f"stack_{os.getpid()}_{secrets.token_hex(3)}")
     broker = _broker()
@@ -214,9 +218,10 @@ def running_stack(**more: str) -> Iterator[Stack]:
         "ATELIER_SERVER_URL": f"http://127.0.0.1:{port}",
         "PYTHONPATH": str(ROOT / "sdk"),
         "PYTHONUNBUFFERED": "1",
+        **({"SERVER_URL_FOR_CONTAINERS": f"http://{reached_at}:{port}"} if reached_at else {}),
         **more,
     }
-    stack = Stack(home, environment, port)
+    stack = Stack(home, environment, port, reached_at)
     try:
         stack.start()
         yield stack

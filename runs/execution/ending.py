@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 from django.conf import settings
 from django.utils import timezone
@@ -30,6 +31,7 @@ SILENT_UPLOAD = dt.timedelta(minutes=5)
 # A delivery that takes longer is given up; what it sent is kept.
 DELIVERY = dt.timedelta(minutes=10)
 STARTED = timezone.now()
+log = logging.getLogger(__name__)
 LOOK_SECONDS, SLOW_SECONDS = 0.1, 1.0
 LIMITS = {"error_code": 100, "error_message": 3000, "error_details": 16_000}
 
@@ -198,6 +200,7 @@ def is_silent(run: Run) -> bool:
 
 def node_lost(run: Run, why: str) -> Next:
     """The host of a running job is gone: tried again when the submitter allows it, else the run ends."""
+    _end_survivors(run)
     retries = script_spec.check(run.definition).max_retries
     if run.retries < retries and not run.cancel_requested_at:
         placing.release(run.pk)
@@ -212,6 +215,15 @@ def node_lost(run: Run, why: str) -> Next:
     _leave(run)
     _final(run, Verdict(State.NOT_RESPONDING, "NodeLost", why), reason=why)
     return BEAT
+
+
+def _end_survivors(run: Run) -> None:
+    """Nodes of a run that lost one of its hosts end with it. What can't be reached now is left to the sweep."""
+    for row in RunTask.objects.filter(run=run, attempt=run.retries, backend="swarm"):
+        try:
+            _backend(row).clean(gang.job_of(run, row))
+        except StudioError as error:
+            log.info("left to the sweep: %s of the run %s (%s)", row.index, run.pk, error.message)
 
 
 def _leave(run: Run) -> None:

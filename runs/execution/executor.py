@@ -39,6 +39,8 @@ class Job:
     # container backends
     image: str = ""
     engine: str | None = None
+    # Of a swarm: the id of the host that the job is bound to; empty: the manager's own.
+    host: str = ""
     network: str | None = None
     volume: str | None = None
     hostname: str | None = None

@@ -101,6 +101,7 @@ def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
         python=gang.prepared.python or "",
         image=gang.prepared.image or "",
         engine=node.engine or None,
+        host=node.host,
         network=network_of(gang, index, node),
         volume=node.volume or None,
         hostname=f"node-{index}",

@@ -10,6 +10,7 @@ import psutil
 
 from runs.execution import gang
 from runs.execution.backends.process import MARK
+from runs.execution.backends.swarm import SwarmExecutor
 from runs.execution.executor import Job
 from runs.execution.lease import HOST
 from runs.models import Run, RunTask
@@ -31,11 +32,17 @@ def _jobs(run_id: str) -> list[tuple[RunTask, Job]]:
 
 def sample(run_id: str) -> list[usage.Look]:
     """A look at each job of the run, on whatever backend its row names."""
-    return [partial(_container if row.backend == "docker" else _tree, job) for row, job in _jobs(run_id)]
+    looks = {"docker": _container, "swarm": _task}
+    return [partial(looks.get(row.backend, _tree), job) for row, job in _jobs(run_id)]
 
 
-def _container(job: Job) -> JobUse | None:
-    use = stats.sample(job.name, engine=job.engine)
+def _task(job: Job) -> JobUse | None:
+    """The container of a swarm's task, which has a name that only the swarm knows."""
+    return _container(job, SwarmExecutor().container(job))
+
+
+def _container(job: Job, name: str | None = None) -> JobUse | None:
+    use = stats.sample(job.name if name is None else name, engine=job.engine) if name != "" else None
     if use is None:
         return None
     return JobUse(
@@ -88,4 +95,4 @@ def _cpu_seconds(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-usage.SAMPLERS.update(process=sample, docker=sample)
+usage.SAMPLERS.update(process=sample, docker=sample, swarm=sample)

@@ -129,6 +129,9 @@ def _gang(run: Run) -> gang.Gang | Next:
 def _prepare(run: Run, spec: ScriptSpec, answer: Placed, backend: str) -> Prepared:
     """The environment on every engine that the run's nodes are on; the first that is not ready is the answer."""
     engines = dict.fromkeys(node.engine for node in answer.nodes) or {"": None}
+    if backend == "swarm":
+        # Built beside the manager; its other hosts copy it from there, or from the registry.
+        engines = {"": None, **engines}
     kind: prepare.Backend = "process" if backend == "process" else "docker"
     found = Prepared("failed", message="The run has no node.")
     try:
@@ -180,6 +183,7 @@ def queued(run: Run) -> Next:
             return NOW
         if all(look.state == "running" for look in looks):
             return _began(run, rows)
+        _waits_for(run, next((look.error for look in looks if look.state == "created" and look.error), ""))
     try:
         for row in rows:
             BACKENDS[row.backend].start(gang.job_of(run, row, with_token=True))
@@ -194,7 +198,7 @@ def queued(run: Run) -> Next:
 def _began(run: Run, rows: list[RunTask]) -> Next:
     """The containers run; when every agent has said that its script does, so does the run."""
     if all(row.started_at for row in rows):
-        move(run, State.RUNNING, reason="The script has begun.")
+        move(run, State.RUNNING, reason="The script has begun.", waiting_for="")
         return NOW
     long_ago = timezone.now() - dt.timedelta(seconds=SILENT_START_SECONDS)
     silent = [row for row in rows if not row.heartbeat_at and row.launched_at and row.launched_at < long_ago]

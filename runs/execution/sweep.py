@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from typing import Any
 
 from django.utils import timezone
 
@@ -15,7 +16,7 @@ from runs.execution.executor import Job
 from runs.models import Run, RunTask
 from runs.states import NOT_FINAL
 from studio.compute import engines
-from studio.containers import containers, networks, volumes
+from studio.containers import containers, networks, secrets, services, volumes
 from studio.errors import StudioError
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,10 @@ def sweep() -> list[str]:
     found = sweep_folders()
     for engine in _engines():
         try:
+            # A host of a swarm must not start again what it finds gone: its services go first.
+            found += _sweep((services,), "") if engine == "" and _swarm_in_use() else []
             found += sweep_engine(engine)
+            found += _sweep((secrets,), "") if engine == "" and _swarm_in_use() else []
         except StudioError as error:
             log.info("not swept: %s", error.message)
     return found
@@ -40,25 +44,45 @@ def _engines() -> list[str]:
     """Engines that carried jobs lately; "" is the default one."""
     since = timezone.now() - RECENT
     rows = RunTask.objects.exclude(backend="process").filter(launched_at__gt=since)
-    return list(rows.values_list("engine", flat=True).distinct())
+    found = set(rows.values_list("engine", flat=True).distinct())
+    # The manager first: it holds the services, secrets and networks of all hosts.
+    return sorted(found | ({""} if _swarm_in_use() else set()))
 
 
-def _over(run_ids: set[str]) -> set[str]:
-    """Those of the runs that ended a while ago, or were deleted."""
-    rows = dict(Run.objects.filter(pk__in=run_ids).values_list("pk", "ended_at"))
+def _swarm_in_use() -> bool:
+    return RunTask.objects.filter(backend="swarm", launched_at__gt=timezone.now() - RECENT).exists()
+
+
+def _over(marks: list[dict[str, str]]) -> set[tuple[str, str]]:
+    """(run, attempt) of those whose run ended a while ago or was deleted, or goes on with a later attempt."""
+    pairs = {(labels["atelier.run"], labels.get("atelier.attempt", "0")) for labels in marks}
+    rows = {
+        run_id: (ended_at, retries)
+        for run_id, ended_at, retries in Run.objects.filter(pk__in={pair[0] for pair in pairs}).values_list(
+            "pk", "ended_at", "retries"
+        )
+    }
     settled = timezone.now() - SETTLED
-    ended = {run_id for run_id, at in rows.items() if at is not None and at < settled}
-    return {run_id for run_id in run_ids if run_id not in rows or run_id in ended}
+
+    def is_over(run_id: str, attempt: str) -> bool:
+        ended_at, retries = rows.get(run_id, (settled - SETTLED, 0))
+        return (ended_at is not None and ended_at < settled) or int(attempt) < retries
+
+    return {pair for pair in pairs if is_over(*pair)}
 
 
 def sweep_engine(engine: str) -> list[str]:
     """Containers first: what they are attached to can't go before them."""
+    return _sweep((containers, networks, volumes), engine)
+
+
+def _sweep(modules: tuple[Any, ...], engine: str) -> list[str]:
     swept = []
-    for module in (containers, networks, volumes):
+    for module in modules:
         marked = module.marked({"atelier.site": engines.site(), "atelier.run": None}, engine=engine or None)
-        over = _over({labels["atelier.run"] for labels in marked.values()})
+        over = _over(list(marked.values()))
         for name, labels in marked.items():
-            if labels["atelier.run"] in over:
+            if (labels["atelier.run"], labels.get("atelier.attempt", "0")) in over:
                 log.warning("removing %s, left by the run %s", name, labels["atelier.run"])
                 module.remove(name, engine=engine or None)
                 swept.append(name)

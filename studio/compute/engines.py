@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
-from studio.compute import gpus
+from studio.compute import gpus, hosts
 from studio.compute.models import Engine, Node
 from studio.compute.sizes import MEMORY_FOR_NODES
 from studio.containers import client
@@ -49,7 +49,18 @@ def this_machine() -> Engine:
 
 def for_backend(backend: str) -> list[Engine]:
     """The engines that carry nodes of a backend, looked at when the rows are old."""
+    if backend == Engine.Backend.SWARM:
+        return _hosts()
     return [_refreshed(backend)]
+
+
+def _hosts() -> list[Engine]:
+    """The hosts of the swarm. One that is away is looked at each time: the manager answers at once."""
+    rows = list(Engine.objects.filter(backend=Engine.Backend.SWARM).order_by("name"))
+    fresh = timezone.now() - timedelta(seconds=FRESH_SECONDS)
+    if rows and all(row.available and row.seen_at and row.seen_at > fresh for row in rows):
+        return rows
+    return hosts.refresh()
 
 
 def known(backend: str) -> list[Engine]:
@@ -67,6 +78,8 @@ def _refreshed(backend: str) -> Engine:
 
 def look(engine: Engine) -> Engine:
     """Asks the machine itself and writes what it says; an engine that does not answer keeps its figures."""
+    if engine.backend == Engine.Backend.SWARM:
+        return hosts.look(engine)
     now = timezone.now()
     try:
         if engine.backend == Engine.Backend.PROCESS:
@@ -97,7 +110,11 @@ def look(engine: Engine) -> Engine:
 
 def free_memory(engine: Engine) -> int:
     """Bytes that no node has been promised."""
-    promised = Node.objects.filter(engine=engine).aggregate(all=Sum("memory_bytes"))["all"] or 0
+    nodes = Node.objects.filter(engine=engine)
+    if engine.backend != Engine.Backend.PROCESS:
+        # A manager of a swarm is also an engine of its own: the same machine, whichever way its nodes came there.
+        nodes = Node.objects.filter(engine__address=engine.address).exclude(engine__backend=Engine.Backend.PROCESS)
+    promised = nodes.aggregate(all=Sum("memory_bytes"))["all"] or 0
     return int(engine.memory_bytes * MEMORY_FOR_NODES) - int(promised)
 
 

@@ -23,7 +23,9 @@ from studio.errors import StudioError
 
 @dataclass(frozen=True)
 class PlacedNode:
-    """A node as an executor needs it. `memory_bytes` 0: no bound of its own. `engine` is a URL, empty: the default."""
+    """A node as an executor needs it. `memory_bytes` 0: no bound of its own. `engine` is a URL, empty: the default.
+
+    `host` is the id of its host in a swarm."""
 
     name: str
     backend: str
@@ -33,6 +35,7 @@ class PlacedNode:
     cpus: float
     memory_bytes: int
     gpus: tuple[int, ...]
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ def _node(node: Node) -> PlacedNode:
         node.cpus,
         node.memory_bytes,
         tuple(node.gpus),
+        node.engine.host_id,
     )
 
 

@@ -14,19 +14,19 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from studio.compute import engines
+from studio.compute import engines, holdings
 from studio.compute.models import ComputeTarget, Engine, Node, Placement, ScalingEvent, VmSize
 from studio.compute.planner import Cluster, Plan, plan
 from studio.compute.signals import look_again
 from studio.compute.sizes import Share, Size, refusal, share_of
-from studio.containers import networks, volumes
-from studio.errors import Conflict, StudioError
+from studio.errors import StudioError
 
 log = logging.getLogger(__name__)
 # How long a killed process keeps others from acting for its target. Two that act at once do no harm: what they make has
 # names, and is made once.
 LEASE = timedelta(seconds=20)
 State = Node.State
+_NO_HOST = "Every host of the swarm is paused or drained; set one active: docker node update --availability active."
 
 
 def size_of(target: ComputeTarget) -> Size:
@@ -40,7 +40,9 @@ def size_of(target: ComputeTarget) -> Size:
 
 def share(target: ComputeTarget, engine: Engine, size: Size | None = None) -> Share:
     """What one node of the target gets of an engine. Nodes of `local` share the machine in time and hold nothing."""
-    return share_of(size or size_of(target), engine.capacity, target.max_nodes)
+    # Several hosts share the nodes of a target.
+    hosts = max(Engine.objects.filter(backend=engine.backend).count(), 1)
+    return share_of(size or size_of(target), engine.capacity, -(-target.max_nodes // hosts))
 
 
 def never_fits(target: ComputeTarget, nodes: int) -> str:
@@ -76,9 +78,9 @@ def _room(target: ComputeTarget) -> tuple[int, str]:
         return target.max_nodes, ""
     size = size_of(target)
     found = engines.known(target.backend)
-    alive = [engine for engine in found if engine.available]
+    alive = [engine for engine in found if engine.available and engine.takes_work]
     if not alive:
-        return 0, found[0].message
+        return 0, next((engine.message for engine in found if engine.message), _NO_HOST)
     rooms = [_room_on(engine, share(target, engine, size)) for engine in alive]
     if sum(rooms):
         return sum(rooms), f"{alive[0].name[0].upper()}{alive[0].name[1:]} holds no further node of {size.name} now."
@@ -201,7 +203,7 @@ def held_events(target: ComputeTarget) -> bool:
 
 
 def _roomiest(target: ComputeTarget, size: Size) -> Engine:
-    found = [engine for engine in engines.known(target.backend) if engine.available]
+    found = [engine for engine in engines.known(target.backend) if engine.available and engine.takes_work]
     return max(found, key=lambda engine: (_room_on(engine, share(target, engine, size)), -engine.pk))
 
 
@@ -218,12 +220,8 @@ def leave(nodes: list[Node]) -> None:
 
 def _prepare(node: Node) -> bool:
     """Makes the node's network and volume on its engine; True when it became idle."""
-    labels = node_labels(node)
     try:
-        if node.network:
-            address = node.engine.address or None
-            networks.create(node.network, labels, engine=address)
-            volumes.create(node.volume, labels, engine=address)
+        holdings.make(node)
     except StudioError as error:
         return _spoil(node, error.message)
     now = timezone.now()
@@ -247,23 +245,12 @@ def _spoil(node: Node, why: str) -> bool:
     return False
 
 
-def node_labels(node: Node) -> dict[str, str]:
-    """How a thing on an engine says whose it is."""
-    return {"atelier.site": engines.site(), "atelier.node": node.key, "atelier.target": node.target.name}
-
-
 def _clear(node: Node) -> bool:
     """Removes what a leaving node has on its engine, then its row. Repeated by the beat until it succeeds."""
     try:
-        if node.network:
-            address = node.engine.address or None
-            networks.remove(node.network, engine=address)
-            volumes.remove(node.volume, engine=address)
-    except Conflict as error:
-        # A container of the run that ended is still being removed; the next look finds the volume free.
-        Node.objects.filter(pk=node.pk).update(message=error.message)
-        return False
+        holdings.remove(node)
     except StudioError as error:
+        # A container of the run that ended is still being removed, or the engine is away.
         Node.objects.filter(pk=node.pk).update(message=error.message)
         return False
     Node.objects.filter(pk=node.pk).delete()

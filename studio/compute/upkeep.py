@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from studio.compute import engines, scaling
+from studio.compute import engines, holdings, scaling
 from studio.compute.models import ComputeTarget, Engine, Node, Placement, UsageSample
 from studio.compute.signals import look_again
 from studio.containers import networks, volumes
@@ -48,11 +48,15 @@ def check_engine(engine: Engine) -> None:
         for node in nodes:
             if node.state in (State.IDLE, State.RUNNING, State.PREPARING):
                 _mark_unusable(node, engine.message)
+        if engine.is_gone:
+            scaling.leave([node for node in nodes if not node.run_id and node.state != State.LEAVING])
         _tell_runs(nodes, was != engine.available)
         return
     for node in nodes:
         if node.state == State.UNUSABLE:
             _revive(node)
+    if not engine.takes_work:
+        scaling.leave([node for node in nodes if node.state == State.IDLE])
     _tell_runs(nodes, was != engine.available)
 
 
@@ -65,11 +69,8 @@ def _mark_unusable(node: Node, why: str) -> None:
 
 def _revive(node: Node) -> None:
     """The engine answers again: a node whose network and volume survived goes on, any other is prepared anew."""
-    address = node.engine.address or None
     try:
-        whole = not node.network or (
-            networks.exists(node.network, engine=address) and volumes.exists(node.volume, engine=address)
-        )
+        whole = holdings.whole(node)
     except StudioError:
         return
     now = timezone.now()

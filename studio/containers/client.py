@@ -11,15 +11,16 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from studio.errors import Conflict, Invalid, NotFound, StudioError, TooLarge, Unavailable
 
 if TYPE_CHECKING:
-    import docker
     import docker.errors
+
+    from studio.containers.connection import Connection
 
 LOCAL = "unix:///var/run/docker.sock"
 # An answer to any call but the streaming ones; a busy engine takes seconds to make a network.
@@ -33,26 +34,28 @@ def engine_url(engine: str | None = None) -> str:
     return engine or settings.DOCKER_HOST or LOCAL
 
 
-def client(engine: str | None = None) -> docker.DockerClient:
-    """This thread's connection to an engine. Raises Unavailable when nothing answers there."""
-    import docker  # here: the web server starts without it, and few of its pages ask an engine
+def connect(engine: str | None = None, **options: Any) -> Connection:
+    """A new connection. Raises Unavailable when nothing answers there."""
+    # Here: the web server starts without it, and few of its pages ask an engine.
+    from studio.containers.connection import Connection, certificates
 
     url = engine_url(engine)
-    kept: dict[str, docker.DockerClient] = _kept.__dict__.setdefault("clients", {})
+    with sentences(engine):
+        return Connection(base_url=url, tls=certificates(url) or False, **options)
+
+
+def api(engine: str | None = None) -> Connection:
+    """This thread's connection to an engine. Raises Unavailable when nothing answers there."""
+    url = engine_url(engine)
+    kept: dict[str, Connection] = _kept.__dict__.setdefault("clients", {})
     if url not in kept:
-        with sentences(engine):
-            kept[url] = docker.DockerClient(base_url=url, timeout=TIMEOUT_SECONDS)
+        kept[url] = connect(engine, version="auto", timeout=TIMEOUT_SECONDS)
     return kept[url]
-
-
-def api(engine: str | None = None) -> docker.APIClient:
-    """The same connection, its low-level side: one request a call."""
-    return client(engine).api
 
 
 def forget(engine: str | None = None) -> None:
     """Closes this thread's connection, for a thread that ends or an engine that is gone for good."""
-    kept: dict[str, docker.DockerClient] = _kept.__dict__.get("clients", {})
+    kept: dict[str, Connection] = _kept.__dict__.get("clients", {})
     connection = kept.pop(engine_url(engine), None)
     if connection is not None:
         connection.close()
@@ -108,7 +111,7 @@ def answers(engine: str | None = None) -> bool:
     """Whether an engine is there now."""
     try:
         with sentences(engine):
-            return bool(client(engine).ping())
+            return bool(api(engine).ping())
     except StudioError:
         forget(engine)
         return False
@@ -126,6 +129,7 @@ class EngineInfo:
     has_nvidia_runtime: bool
     swarm_state: str
     swarm_manager: bool
+    swarm_id: str
     root_folder: str
 
 
@@ -143,5 +147,6 @@ def info(engine: str | None = None) -> EngineInfo:
         has_nvidia_runtime="nvidia" in (said.get("Runtimes") or {}),
         swarm_state=swarm.get("LocalNodeState") or "inactive",
         swarm_manager=bool(swarm.get("ControlAvailable")),
+        swarm_id=swarm.get("NodeID") or "",
         root_folder=said.get("DockerRootDir") or "",
     )

@@ -161,18 +161,22 @@ def inspect(name: str, *, engine: str | None = None) -> ContainerState:
         # A start that failed leaves "created" with the reason and the exit code of the runtime.
         return ContainerState("created", error=state.get("Error") or "")
     if status in ("running", "paused", "restarting"):
-        return ContainerState("running", started_at=_time(state.get("StartedAt")))
+        return ContainerState("running", started_at=moment(state.get("StartedAt")))
+    started, finished = moment(state.get("StartedAt")), moment(state.get("FinishedAt"))
+    if started and finished:
+        # An engine notes the start after the process runs: one that ends at once may be noted to end before.
+        finished = max(started, finished)
     return ContainerState(
         "exited",
         exit_code=state.get("ExitCode"),
         oom_killed=bool(state.get("OOMKilled")),
-        started_at=_time(state.get("StartedAt")),
-        finished_at=_time(state.get("FinishedAt")),
+        started_at=started,
+        finished_at=finished,
         error=state.get("Error") or "",
     )
 
 
-def _time(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
     """The engine's RFC 3339 with nanoseconds; year 1 means never."""
     if not text or text.startswith("0001"):
         return None

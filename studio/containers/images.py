@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studio.containers.client import api, engine_url, sentences
+from studio.containers.client import api, connect, engine_url, sentences
 from studio.errors import Conflict, Invalid, NotFound, StudioError, Unavailable
 
 if TYPE_CHECKING:
-    import docker
+    from studio.containers.connection import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +152,17 @@ def push(
     return str(aux.get("Digest") or "")
 
 
+def copy(name: str, *, source: str | None = None, engine: str | None = None) -> Image:
+    """Carries an image from one engine to another through this process, layer by layer as a stream."""
+    with sentences(source):
+        stream = api(source).get_image(name)
+    with sentences(engine):
+        for said in api(engine).load_image(stream):
+            if "error" in said:
+                raise Unavailable(f"The image {name} can't be loaded at {engine_url(engine)}: {said['error']}.")
+    return inspect(name, engine=engine)
+
+
 def _follow(stream: Iterator[Any], log: Log | None, what: str) -> dict[str, Any]:
     """Reads a transfer to its end: layer states become log lines (not each progress tick); returns the aux record."""
     aux: dict[str, Any] = {}
@@ -250,14 +261,9 @@ def build(
     that is cancelled BuildCancelled, an engine that goes away Unavailable; each leaves neither container nor image.
     The result carries the tag only when it is whole.
     """
-    import docker
-
     stream, progress = _BuildStream(cancelled), _Progress(log)
-    with sentences(engine):
-        # A connection of its own: the hook and the endless read time must not touch the thread's other calls.
-        connection = docker.APIClient(
-            base_url=engine_url(engine), version=api(engine).api_version, timeout=BUILD_SECONDS
-        )
+    # A connection of its own: the hook and the endless read time must not touch the thread's other calls.
+    connection = connect(engine, version=api(engine).api_version, timeout=BUILD_SECONDS)
     connection.hooks["response"] = [stream.keep]
     watcher = threading.Thread(target=stream.watch, name="build-watch", daemon=True)
     watcher.start()
@@ -287,7 +293,7 @@ def build(
 
 
 def _read(
-    connection: docker.APIClient, stream: _BuildStream, progress: _Progress, engine: str | None, options: dict[str, Any]
+    connection: Connection, stream: _BuildStream, progress: _Progress, engine: str | None, options: dict[str, Any]
 ) -> None:
     """Reads one build to its end, or raises with what it had made removed."""
     failure: StudioError | None = None

@@ -77,4 +77,5 @@ def marked(labels: Mapping[str, str | None], *, engine: str | None = None) -> di
     wanted = [key if value is None else f"{key}={value}" for key, value in labels.items()]
     with sentences(engine):
         found = api(engine).networks(filters={"label": wanted})
-    return {said["Name"]: dict(said["Labels"] or {}) for said in found}
+    # A network of a swarm is its manager's, which is the default engine; the other hosts see it and can't remove it.
+    return {said["Name"]: dict(said["Labels"] or {}) for said in found if said["Scope"] != "swarm" or not engine}

@@ -15,25 +15,41 @@ import pytest
 from django.conf import settings
 
 from runs.execution.backends import BACKENDS
+from runs.execution.backends.swarm import SwarmExecutor
 from runs.execution.executor import Executor, Job, Look
+from studio.containers import containers, networks, secrets, services, volumes
 
-CASES = ["process", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.xdist_group("docker")])]
+ENGINE = [pytest.mark.docker, pytest.mark.xdist_group("docker")]
+CASES = ["process", pytest.param("docker", marks=ENGINE), pytest.param("swarm", marks=ENGINE)]
 
 
 @pytest.fixture(params=CASES)
-def backend(request) -> Executor:
-    """Each of the backends."""
+def backend(request, settings) -> Executor:
+    """Each of the backends; of a swarm, jobs on the host that is not its manager."""
+    if request.param == "swarm":
+        swarm = request.getfixturevalue("swarm")
+        for name, value in swarm.environment.items():
+            setattr(settings, name, value)
     return BACKENDS[request.param]
 
 
 @pytest.fixture
-def job(backend) -> Iterator[Callable[..., Job]]:
+def place(request, backend) -> dict[str, str]:
+    """Where the jobs run: the fields of a job that say so."""
+    if isinstance(backend, SwarmExecutor):
+        swarm = request.getfixturevalue("swarm")
+        return {"engine": swarm.two.url, "host": swarm.two.id}
+    return {}
+
+
+@pytest.fixture
+def job(backend, place) -> Iterator[Callable[..., Job]]:
     """Makes jobs that are cleaned afterwards."""
     made: list[Job] = []
 
     def make(script: str, **more) -> Job:
         fields = {"run_id": f"contract_{uuid.uuid4().hex[:12]}", "token": "atr_secret", "image": settings.BASE_IMAGE,
-                  "command": ("/bin/sh", "-c", script), **more}  # fmt: skip
+                  "command": ("/bin/sh", "-c", script), **place, **more}  # fmt: skip
         made.append(Job(**fields))
         return made[-1]
 
@@ -142,13 +158,14 @@ def test_cleaning_leaves_nothing_and_may_come_at_any_time(backend, job):
 
 
 def traces(job: Job) -> list[str]:
-    """What is there under the job's name, on disk and on the engine."""
+    """What is there under the job's name, on disk and on the engine; of a swarm on both its hosts."""
     left = [str(path) for path in (settings.HOME / "jobs").glob(f"*{job.run_id}*")]
-    if BACKENDS["docker"] and settings.DOCKER_HOST:
-        from studio.containers import containers, networks, volumes
-
-        for module in (containers, networks, volumes):
+    if settings.DOCKER_HOST:
+        for module in (containers, networks, volumes, *((services, secrets) if job.host else ())):
             left += module.names({"atelier.run": job.run_id})
+    if job.host:
+        for module in (containers, networks, volumes):
+            left += module.names({"atelier.run": job.run_id}, engine=job.engine)
     return left
 
 

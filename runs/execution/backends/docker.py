@@ -93,7 +93,7 @@ def command_of(job: Job) -> list[str]:
     return [job.python or "python", "-m", "atelier_jobs.agent", *([] if job.purpose == "run" else [job.purpose])]
 
 
-def environment_of(job: Job) -> dict[str, str]:
+def environment_of(job: Job, ca_file: str = CA_FILE) -> dict[str, str]:
     """What the agent needs to know; nothing secret, as anyone who sees the container can read it."""
     own = {
         **job.environment,
@@ -111,7 +111,7 @@ def environment_of(job: Job) -> dict[str, str]:
         own["ATELIER_JOB_PYTHON"] = job.python
     if settings.CA_BUNDLE:
         names = ("ATELIER_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-        own |= dict.fromkeys(names, CA_FILE)
+        own |= dict.fromkeys(names, ca_file)
     return own
 
 
@@ -125,14 +125,19 @@ def files_of(job: Job) -> list[File]:
     ]
     if job.volume:
         files.append(File("/mnt/node", None, 0o1777))
-    if settings.CA_BUNDLE:
-        try:
-            files.append(File(CA_FILE, Path(settings.CA_BUNDLE).read_bytes(), 0o444))
-        except OSError as error:
-            raise Unavailable(
-                f"ATELIER_CA_BUNDLE names {settings.CA_BUNDLE}, which cannot be read ({error.strerror})."
-            ) from error
-    return files
+    return files + certificates(CA_FILE)
+
+
+def certificates(path: str) -> list[File]:
+    """The site's certificate bundle at that path; nothing where the site has none."""
+    if not settings.CA_BUNDLE:
+        return []
+    try:
+        return [File(path, Path(settings.CA_BUNDLE).read_bytes(), 0o444)]
+    except OSError as error:
+        raise Unavailable(
+            f"ATELIER_CA_BUNDLE names {settings.CA_BUNDLE}, which cannot be read ({error.strerror})."
+        ) from error
 
 
 def server_url() -> str:

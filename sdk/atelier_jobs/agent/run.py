@@ -22,6 +22,7 @@ from atelier_jobs.agent.masking import Mask, secrets_of
 from atelier_jobs.ranks.start import launcher_command
 from atelier_jobs.ranks.watch import RankWatch
 
+PR_SET_NO_NEW_PRIVS = 38  # <linux/prctl.h>
 # Exit codes of the agent itself; the script's own is in its report. 0: all was delivered.
 DELIVERED, UNDELIVERED, NOT_STARTED = 0, 75, 78
 
@@ -225,9 +226,20 @@ def _write(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
+def no_new_privileges() -> None:
+    """From here on no program that is started gains rights from its file, as where the engine has no word for it."""
+    import ctypes
+
+    # prctl(2). Before any thread: each has its own flag and hands it to what it starts.
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise UserError(f"The kernel refuses no_new_privs ({os.strerror(ctypes.get_errno())}).")
+
+
 def main(arguments: list[str]) -> int:
     """`python -m atelier_jobs.agent [deliver]`: 0 when everything was delivered, whatever became of the script."""
     try:
+        if os.environ.pop("ATELIER_JOB_NO_NEW_PRIVILEGES", ""):
+            no_new_privileges()
         where = place()
         os.umask(0o022)
         agent = Agent(where)

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from atelier_jobs.ranks import mpi
+from atelier_jobs.ranks import interface, mpi
 from atelier_jobs.ranks.layout import LAUNCHER_PORT, MPI, WORKER, Layout, ranks_of, shared_variables, variables_of
 from atelier_jobs.ranks.node import Group, Listener
 from atelier_jobs.ranks.wire import Channel, Refused, key_of, open_channel
@@ -43,6 +43,7 @@ class Launcher:
         threads = max(1, (os.cpu_count() or 1) // self.layout.processes_per_node)
         self.environment = {
             "OMP_NUM_THREADS": str(threads),
+            **(interface.variables(self.layout.hosts[self.task]) if len(self.layout.hosts) > 1 else {}),
             **mpi.without_launcher(os.environ),
             **shared_variables(self.layout),
             "ATELIER_LAUNCHER_PORT": str(self.port),

@@ -1,4 +1,4 @@
-"""What carries nodes: a Docker engine, or this machine's own processes."""
+"""What carries nodes: a Docker engine, a host of a swarm, or this machine's own processes."""
 
 from __future__ import annotations
 
@@ -13,15 +13,20 @@ class Engine(models.Model):
     class Backend(models.TextChoices):
         PROCESS = "process", "Processes of this machine"
         DOCKER = "docker", "Docker engine"
+        SWARM = "swarm", "Hosts of a Docker swarm"
 
     name = models.CharField(max_length=255)
     backend = models.CharField(max_length=20, choices=Backend.choices)
     # The URL for the Docker client; empty means the default one.
     address = models.CharField(max_length=255, default="", blank=True)
+    # A host's id in its swarm; empty for what is no such host, and for one that has left it for good.
+    host_id = models.CharField(max_length=64, default="", blank=True)
     cpus = models.PositiveIntegerField(default=0)
     memory_bytes = models.BigIntegerField(default=0)
     gpus = models.PositiveIntegerField(default=0)
     available = models.BooleanField(default=True)
+    # A host that is paused or drained in its swarm keeps its place and takes no further node.
+    takes_work = models.BooleanField(default=True)
     # A sentence for the pages while it is not available.
     message = models.TextField(default="", blank=True)
     seen_at = models.DateTimeField(null=True, blank=True)
@@ -33,6 +38,11 @@ class Engine(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it was a host of a swarm that has left it for good."""
+        return self.backend == self.Backend.SWARM and not self.host_id
 
     @property
     def capacity(self) -> Capacity:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from studio.containers import images
+from studio.containers.client import engine_url
 from studio.environments import dockerfile, locks, sdk_wheel, spec
 from studio.environments.building import conda_host, in_container, registries, resolve
 from studio.environments.building.faults import BuildError, Cancelled, explain
@@ -97,7 +98,7 @@ def build(job: Job) -> Made:
     if find(key, job.spec, engine=work.engine):
         job.log.say("The engine has this image already.")
         return work.result("engine", base)
-    source = registries.fetch(job, tag_of(key), engine=work.engine)
+    source = registries.fetch(job, tag_of(key), engine=work.engine) or work.copied(tag_of(key))
     if source:
         return work.result(source, base)
     resolve.introduce(job)
@@ -157,6 +158,8 @@ class _Work:
             if images.exists(name, engine=self.engine):
                 continue
             self.job.check()
+            if self.copied(name):
+                continue
             self.job.log.say(f"Fetching the base image {name}")
             try:
                 images.pull(name, auth=auth, log=self.job.log.write, engine=self.engine)
@@ -166,6 +169,15 @@ class _Work:
                 ) from error
             except Unavailable as error:
                 raise BuildError(f"The base image {name} can't be fetched: {_words(error)}.", retry=True) from error
+
+    def copied(self, name: str) -> str:
+        """Has an image from the site's own engine brought to another host's; "" when that is this one, or has it not."""
+        home = engine_url()
+        if engine_url(self.engine) == home or not images.exists(name):
+            return ""
+        self.job.log.say(f"Copying {name} from the engine at {home}.")
+        images.copy(name, engine=self.engine)
+        return "another host"
 
     def make(self, tag: str) -> None:
         """All stages, the last of them tagged."""
