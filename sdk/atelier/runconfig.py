@@ -116,6 +116,8 @@ class RunConfiguration:
         self.max_run_duration_seconds: int | None = None
         self.node_count = 1
         self.priority: int | None = None
+        # Not v1's: how often a run is tried again when the host that it is on is lost.
+        self.max_retries = 0
         self.docker = DockerConfiguration(use_docker=None)
         self.history = History()
         self.mpi = MpiConfiguration()
@@ -168,6 +170,7 @@ class RunConfiguration:
             "maxRunDurationSeconds": self.max_run_duration_seconds or MAX_DURATION,
             "nodeCount": self.node_count,
             "priority": self.priority,
+            "maxRetries": self.max_retries,
             "environment": self.environment.to_definition(),
             "environmentVariables": {str(key): str(value) for key, value in self.environment_variables.items()},
             "history": {
@@ -245,6 +248,7 @@ class RunConfiguration:
         made.max_run_duration_seconds = content.get("maxRunDurationSeconds")
         made.node_count = content.get("nodeCount") or 1
         made.priority = content.get("priority")
+        made.max_retries = content.get("maxRetries") or 0
         docker = content.get("docker") or {}
         made.docker = DockerConfiguration(
             docker.get("useDocker"), docker.get("sharedVolumes", True), docker.get("arguments"), docker.get("shmSize")

@@ -59,3 +59,85 @@ def test_ranks_of_every_kind_on_two_hosts_of_a_cluster_that_grows_and_shrinks(
 ):
     story(hosts, tmp_path, "ranks.py", "rank-cluster", STORY_IMAGE=os.environ["ATELIER_BASE_IMAGE"])
     wait_for(lambda: nothing_left(swarm), 30, "both hosts hold nothing")
+
+
+def cluster(live: Live, name: str, nodes: int = 2) -> str:
+    """A cluster of two nodes at most; on two hosts each gets one."""
+    body = {"name": name, "type": "AmlCompute", "vm_size": "STANDARD_D2_V2", "max_nodes": nodes}
+    body |= {"idle_seconds_before_scaledown": 60}
+    live.client.call("POST", f"/workspaces/{live.stack.workspace}/computes", json_body=body)
+    return name
+
+
+def hosts_of(live: Live, run_id: str, target: str) -> dict[str, str]:
+    """{host: node} of the nodes that a run has."""
+    nodes = live.client.call("GET", f"/workspaces/{live.stack.workspace}/computes/{target}/nodes")["items"]
+    return {node["engine"]: node["name"] for node in nodes if node["run_id"] == run_id}
+
+
+def submit(live: Live, target: str, source: str, *arguments: str, **definition: Any) -> str:
+    """A run in the base image."""
+    environment = {**USER_MANAGED, "docker": {"baseImage": os.environ["ATELIER_BASE_IMAGE"]}}
+    environment["python"] = {**USER_MANAGED["python"], "interpreterPath": "python3"}
+    return live.submit(source, *arguments, environment=environment, target=target, **definition)
+
+
+DDP = {"framework": "PyTorch", "communicator": "Gloo", "nodeCount": 2, "pyTorch": {"processCount": 2}}
+
+
+def test_what_a_host_shows_of_a_job_holds_no_secret_and_no_privilege(live: Live, swarm: Swarm):
+    target = cluster(live, "shown")
+    looks = TICKS + (
+        "import pathlib\n"
+        "status = dict(line.split(':', 1) for line in pathlib.Path('/proc/self/status').read_text().splitlines())\n"
+        "print('uid', os.getuid(), 'caps', status['CapEff'].strip(), 'nnp', status['NoNewPrivs'].strip())\n"
+        "print('limits', *(pathlib.Path('/sys/fs/cgroup', kind).read_text().strip() for kind in\n"
+        "      ('pids/pids.max', 'memory/memory.limit_in_bytes')) if os.path.exists('/sys/fs/cgroup/pids') else ())\n"
+    )
+    run_id = submit(live, target, looks, "40", "0.1")
+    live.says(run_id, "tick 3", BUILD_SECONDS)
+    host = next(iter(hosts_of(live, run_id, target)))
+    engine = swarm.one if host == "one" else swarm.two
+    container = engine.docker("ps", "-q", "--filter", f"label=atelier.run={run_id}")
+    service = swarm.one.docker("service", "ls", "-q", "--filter", f"label=atelier.run={run_id}")
+    described = engine.docker("inspect", container) + swarm.one.docker("service", "inspect", service)
+    assert "atr_" not in described and json.loads(engine.docker("inspect", container))[0]["HostConfig"]["Init"]
+    assert live.ends(run_id)["status"] == "Completed"
+    log = live.log(run_id)
+    assert "uid 10001 caps 0000000000000000 nnp 1" in log and ticks_of(log) == list(range(40)), log
+    wait_for(lambda: not swarm.one.docker("secret", "ls", "-q"), 10, "the run's secret is gone")
+
+
+def test_a_lost_host_ends_a_run_on_all_hosts_or_has_it_tried_again_and_is_clean_when_it_is_back(
+    live: Live, swarm: Swarm
+):
+    target = cluster(live, "lossy", nodes=4)
+    ends, again = (submit(live, target, TICKS, "300", "0.1", **DDP, **more) for more in ({}, {"maxRetries": 1}))
+    for run_id in (ends, again):
+        live.reaches(run_id, "Running", BUILD_SECONDS)
+        assert set(hosts_of(live, run_id, target)) == {"one", "two"}
+    swarm.two.cut()
+    lost = live.ends(ends)
+    assert (lost["status"], lost["error"]["code"]) == ("NotResponding", "NodeLost"), lost["error"]
+    assert "The host two is down in the swarm" in lost["error"]["message"], lost["error"]
+    assert not left_of(swarm.one, ends), "the rank on the other host ended with it"
+    assert live.ends(again, 120)["status"] == "Completed"
+    events = live.client.call("GET", f"/runs/{again}/events")["items"]
+    assert any("Tried again (1 of 1)" in event["reason"] for event in events), events
+    swarm.two.plug()
+    swarm.has("ready")
+    wait_for(lambda: not [*left_of(swarm.two, ends), *left_of(swarm.two, again)], 60, "its containers are gone")
+    # The sweep lets runs that have only just ended alone: these ended an hour ago.
+    live.stack.manage(
+        *("shell", "--no-imports", "-c"),
+        "from datetime import timedelta; from django.db.models import F; from runs.models import Run;"
+        "from runs.execution.sweep import sweep;"
+        "Run.objects.exclude(ended_at=None).update(ended_at=F('ended_at') - timedelta(hours=1)); sweep()",
+    )
+    live.client.call("DELETE", f"/workspaces/{live.stack.workspace}/computes/{target}")
+    wait_for(lambda: not swarm.two.docker("volume", "ls", "-q"), 60, "its volumes are gone")
+
+
+def left_of(engine: Engine, run_id: str) -> list[str]:
+    """The containers of a run on one host."""
+    return engine.docker("ps", "-aq", "--filter", f"label=atelier.run={run_id}").split()
