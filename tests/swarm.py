@@ -180,7 +180,16 @@ class Swarm:
             engine.ready()
         self.load(os.environ["ATELIER_BASE_IMAGE"])
         # A heartbeat of 1 s: a lost host is known to be down after some three of them, not after fifteen seconds.
-        self.one.docker("swarm", "init", "--dispatcher-heartbeat", "1s", "--advertise-addr", self.one.address, "--listen-addr", self.one.address)
+        self.one.docker(
+            "swarm",
+            "init",
+            "--dispatcher-heartbeat",
+            "1s",
+            "--advertise-addr",
+            self.one.address,
+            "--listen-addr",
+            self.one.address,
+        )
         token = self.one.docker("swarm", "join-token", "-q", "worker")
         self.two.docker("swarm", "join", "--token", token, "--advertise-addr", self.two.address, self.one.address)
         self.one.docker("node", "update", "--label-add", f"atelier.engine={self.two.url}", "two")
