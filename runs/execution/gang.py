@@ -117,7 +117,7 @@ def job_on(gang: Gang, index: int, node: PlacedNode) -> Job:
 
 def server_url(backend: str) -> str:
     """The address by which a job of the backend reaches this server."""
-    return docker.server_url() if backend == "docker" else str(settings.SERVER_URL)
+    return docker.server_url() if backend != "process" else str(settings.SERVER_URL)
 
 
 def _whole_machine(gang: Gang) -> int:
