@@ -9,7 +9,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from atelier.client import Client, file_path, segment
 from atelier.errors import NotFoundError, UnreachableError, UserError
@@ -39,7 +39,7 @@ def upload(
     name: str,
     content: str | os.PathLike[str] | bytes | IO[bytes],
     progress: Progress | None = None,
-) -> dict:
+) -> dict[str, Any]:
     """One artifact from a path, bytes or an open binary stream; the server's record of it."""
     address = f"/runs/{segment(run_id)}/artifacts/{file_path(clean(name))}"
     if isinstance(content, bytes):
@@ -62,7 +62,7 @@ def _opened(path: Path) -> IO[bytes]:
         raise UserError(f"{str(path)!r} cannot be uploaded: {error.strerror}.", error) from error
 
 
-def stream(client: Client, address: str, file: IO[bytes], progress: Progress) -> dict:
+def stream(client: Client, address: str, file: IO[bytes], progress: Progress) -> dict[str, Any]:
     """PUT an open binary stream, of any size, to an API path; the server's answer."""
     size = _size(file)
     headers = {"Content-Type": "application/octet-stream"}
@@ -91,11 +91,11 @@ def _size(file: IO[bytes]) -> int | None:
     return end - here
 
 
-def upload_many(client: Client, run_id: str, files: Iterable[tuple[str, Path]]) -> list[dict]:
+def upload_many(client: Client, run_id: str, files: Iterable[tuple[str, Path]]) -> list[dict[str, Any]]:
     """Several files, (name, path) each; small ones travel together, one commit a bundle. Nothing is sent when one of
     them is missing."""
     sized = [(clean(name), path, _length(path)) for name, path in files]
-    records: list[dict] = []
+    records: list[dict[str, Any]] = []
     bundle: list[tuple[str, Path, int]] = []
     held = 0
     with Progress(f"Uploading {len(sized):,} files", sum(size for _, _, size in sized)) as progress:
@@ -122,7 +122,9 @@ def _length(path: Path) -> int:
         raise UserError(f"There is no file {str(path)!r} to upload.", error) from error
 
 
-def _send_bundle(client: Client, run_id: str, files: list[tuple[str, Path, int]], progress: Progress) -> list[dict]:
+def _send_bundle(
+    client: Client, run_id: str, files: list[tuple[str, Path, int]], progress: Progress
+) -> list[dict[str, Any]]:
     import tarfile
 
     out = io.BytesIO()
@@ -158,7 +160,7 @@ def folder_files(folder: str | os.PathLike[str], name: str) -> Iterator[tuple[st
                 yield prefix + path.relative_to(root).as_posix(), path
 
 
-def listed(client: Client, run_id: str, prefix: str | None = None) -> list[dict]:
+def listed(client: Client, run_id: str, prefix: str | None = None) -> list[dict[str, Any]]:
     """Records of a run's artifacts: path, size, sha256, content_type, created_at."""
     return list(client.pages(f"/runs/{segment(run_id)}/artifacts", {"prefix": prefix or None}))
 

@@ -203,7 +203,9 @@ class Client:
             question = "Set ATELIER_CA_BUNDLE to the file with your company's certificates."
         return UnreachableError(f"The Atelier server at {self.url} cannot be reached: {failure}. {question}", failure)
 
-    def pages(self, path: str, params: Mapping[str, Any] | None = None, limit: int | None = None) -> Iterator[dict]:
+    def pages(
+        self, path: str, params: Mapping[str, Any] | None = None, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Every item of a list, page by page, at most `limit` of them."""
         asked = dict(params or {})
         left = limit

@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 from atelier.client import Client
 from atelier.errors import ConfigurationError
@@ -26,7 +27,7 @@ def settings_file() -> Path:
     return Path(base) / "atelier" / "servers.json"
 
 
-def saved() -> dict:
+def saved() -> dict[str, Any]:
     """{"default": url, "servers": {url: {"token": …, "email": …}}}; empty when nobody has logged in."""
     file = settings_file()
     try:

@@ -35,12 +35,13 @@ class RunDetails:
             if in_notebook():
                 print("Install ipywidgets in this notebook's kernel to follow the run here: pip install ipywidgets")
             return
-        from IPython.display import display
+        import IPython.display
 
         # Two parts: what is said of the connection must not replace what is known of the run.
         self._widget = widgets.HTML(as_html(self.get_widget_data()))
         self._note = widgets.HTML("")
-        display(widgets.VBox([self._widget, self._note]))
+        show: Any = IPython.display.display  # IPython has no types for it
+        show(widgets.VBox([self._widget, self._note]))
         threading.Thread(target=self._follow, name=f"atelier-widget-{self.run.id[:12]}", daemon=True).start()
 
     def get_widget_data(self, widget_settings: Any = None) -> dict[str, Any]:

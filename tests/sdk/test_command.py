@@ -124,9 +124,33 @@ def test_a_script_is_submitted_followed_and_its_log_read(atelier: Command, signe
 
 def test_the_exit_code_of_a_followed_run_is_the_runs(atelier: Command, signed_in: Path):
     (signed_in / "code").mkdir()
-    words = ["submit", str(signed_in / "code"), "--command", "exit 3", "-e", "command", "-f"]
-    code, out, _ = atelier(*words, "--environment", "AzureML-Minimal")
-    assert code == 1 and "Execution Summary" in out
+    words = ["submit", str(signed_in / "code"), "--command", "echo so far; exit 3", "-e", "command"]
+    code, out, _ = atelier(*words, "--environment", "AzureML-Minimal", "--json")
+    run_id = json.loads(out)["id"]
+    code, out, _ = atelier("logs", run_id, "-f")
+    assert code == 1 and "so far" in out and "Execution Summary" in out
+    driver = "azureml-logs/70_driver_log.txt"
+    assert atelier("logs", run_id, "-f", "--file", driver)[:2] == (1, "so far\n"), "one log followed tells the same"
+    code, out, err = atelier("logs", run_id, "--file", driver, "--json")
+    assert code == 0 and json.loads(out) == {"file": driver, "text": "so far\n"} and not err
+    code, out, err = atelier("logs", run_id, "--file", "logs/none.txt")
+    assert code == 1 and not out and "no log 'logs/none.txt'" in err and driver in err
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(atelier: Command, run_id: str, tmp_path: Path):
+    (tmp_path / "taken").write_text("a file")
+    code, _, err = atelier("runs", "download", run_id, "--to", str(tmp_path / "taken"))
+    assert code == 1 and err.startswith("atelier: ") and "taken" in err
+    code, out, _ = atelier("runs", "download", run_id, "--to", str(tmp_path / "taken"), "--json")
+    assert code == 1 and json.loads(out)["error"]["code"] == "os_error"
+
+
+@pytest.mark.parametrize("words", [(), ("submit",), ("logs",), ("runs", "list"), ("runs", "download")])
+def test_help_shows_what_to_type(words: tuple[str, ...], atelier: Command, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        atelier(*words, "--help")
+    out = capsys.readouterr().out
+    assert end.value.code == 0 and "\n  " + " ".join(["atelier", *words]) in out
 
 
 def test_runs_are_canceled_from_the_terminal(atelier: Command, signed_in: Path):

@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `| head` has read enough
         return 0
+    except OSError as error:  # a folder that cannot be written, a full disk
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _tell(AtelierError(what, code="os_error"), as_json=arguments.json)
     return code
 
 

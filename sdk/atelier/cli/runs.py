@@ -7,7 +7,7 @@ import sys
 import time
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from atelier import artifacts
 from atelier.cli import output
@@ -17,6 +17,7 @@ from atelier.run.record import FINAL
 from atelier.run.run import Run
 from atelier.run.watch import LogStream, wait
 
+POLL = 0.5
 DRIVER = ("azureml-logs/70_driver_log.txt", "user_logs/std_log.txt")
 
 
@@ -40,19 +41,35 @@ def logs(arguments: argparse.Namespace) -> int:
             output.as_json(details)
         return 0 if details["status"] == "Completed" else 1
     name = arguments.file or _main_log(run, [log["path"] for log in known])
+    if arguments.follow:
+        _follow(run, name, sys.stderr if arguments.json else sys.stdout)
+    _known_log(run, name)
     if arguments.json:
         output.as_json({"file": name, "text": run._log_text(name)})
-        return 0
-    stream = LogStream(run, sys.stdout)
+    elif not arguments.follow:
+        stream = LogStream(run, sys.stdout)
+        while stream.show(name, heading=False):
+            pass
+    return 1 if arguments.follow and run.get_status() != "Completed" else 0
+
+
+def _follow(run: Run, name: str, out: TextIO) -> None:
+    """Prints one log as it grows, until the run has ended. It need not be there yet."""
+    stream = LogStream(run, out)
     while True:
         final = run.get_status() in FINAL
         moved = stream.show(name, heading=False)
-        if not arguments.follow and not moved:
-            return 0
         if final and not moved:
-            return 0
+            return
         if not moved:
-            time.sleep(0.5)
+            time.sleep(POLL)
+
+
+def _known_log(run: Run, name: str) -> None:
+    names = [log["path"] for log in run._logs()]
+    if name not in names:
+        there = f" It has {', '.join(names)}." if names else ""
+        raise UserError(f"The run {run.id} has no log {name!r}.{there}")
 
 
 def _main_log(run: Run, names: list[str]) -> str:
@@ -72,8 +89,8 @@ def open_page(arguments: argparse.Namespace) -> int:
         output.as_json({"url": url})
     else:
         print(url)
-    if not arguments.print and not arguments.json:
-        webbrowser.open(url)
+    if not arguments.print and not arguments.json and not webbrowser.open(url):
+        print("There is no browser on this machine; the address is above.", file=sys.stderr)
     return 0
 
 

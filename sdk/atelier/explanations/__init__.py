@@ -74,7 +74,9 @@ class Explanations:
         body = {"id": upload_id, "prefix": prefix, "comment": comment or "", "model_id": model_id or ""}
         return self.client.call("POST", self._path, json_body=body, repeatable=True)["id"]
 
-    def list(self, comment: str | None = None, raw: bool | None = None, engineered: bool | None = None) -> list[dict]:
+    def list(
+        self, comment: str | None = None, raw: bool | None = None, engineered: bool | None = None
+    ) -> list[dict[str, Any]]:
         """Records of the explanations, the oldest first; only those with this comment and kind when given."""
         items = list(self.client.pages(self._path))
         wanted = {"comment": comment, "is_raw": raw, "is_engineered": engineered}

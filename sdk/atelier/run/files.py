@@ -15,7 +15,9 @@ from atelier.run.record import RunRecord
 class RunFiles(RunRecord):
     """Upload, list and download, on top of the record."""
 
-    def upload_file(self, name: str, path_or_stream: str | Path | IO[bytes], datastore_name: str | None = None) -> dict:
+    def upload_file(
+        self, name: str, path_or_stream: str | Path | IO[bytes], datastore_name: str | None = None
+    ) -> dict[str, Any]:
         """Upload one file, from a path or an open binary stream, as `name`; the server's record of it."""
         _only_here(datastore_name)
         return artifacts.upload(self._client, self._id, name, path_or_stream)
@@ -27,7 +29,7 @@ class RunFiles(RunRecord):
         return_artifacts: bool = False,
         timeout_seconds: float | None = None,
         datastore_name: str | None = None,
-    ) -> list[dict] | None:
+    ) -> list[dict[str, Any]] | None:
         """Upload several files, `paths[i]` as `names[i]`; their records with `return_artifacts`."""
         _only_here(datastore_name)
         if len(names) != len(paths):
@@ -36,7 +38,7 @@ class RunFiles(RunRecord):
         records = artifacts.upload_many(self._client, self._id, files)
         return records if return_artifacts else None
 
-    def upload_folder(self, name: str, path: str | Path, datastore_name: str | None = None) -> list[dict]:
+    def upload_folder(self, name: str, path: str | Path, datastore_name: str | None = None) -> list[dict[str, Any]]:
         """Upload every file below the folder `path` as `name`/…; their records."""
         _only_here(datastore_name)
         return artifacts.upload_many(self._client, self._id, artifacts.folder_files(path, name))

@@ -16,7 +16,7 @@ from atelier_jobs.ranks.wire import Channel, Refused, accept_channel
 
 # Between asking processes to end and ending them.
 GRACE_SECONDS = 5.0
-Events = queue.SimpleQueue
+Events = queue.SimpleQueue[tuple[Any, ...]]
 
 
 class Group:
