@@ -16,11 +16,6 @@ def figure(traces: Sequence[dict[str, Any]], **layout: Any) -> Figure:
     return {"data": list(traces), "layout": {key: value for key, value in layout.items() if value is not None}}
 
 
-def plain(text: str) -> str:
-    """Text that plotly shows as it is. In titles, names and labels it knows some tags (a link, too) and entities."""
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
     """An axis with a title; ``None`` values are left out."""
     described = {"title": {"text": plain(title)}} if title else {}
