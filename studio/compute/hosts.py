@@ -29,12 +29,15 @@ def refresh() -> list[Engine]:
         return _away(rows, error.message)
     by_id = {row.host_id: row for row in rows if row.host_id}
     names = [host.name for host in found]
+    # First those that left: a machine that joins anew has another id, and may want its old name.
+    present = {host.id for host in found}
+    for row in rows:
+        if row.host_id not in present:
+            _left(row)
     for host in found:
-        row = by_id.pop(host.id, None) or Engine(backend=SWARM, host_id=host.id)
+        row = by_id.get(host.id) or Engine(backend=SWARM, host_id=host.id)
         row.name = host.name if names.count(host.name) == 1 else f"{host.name} ({host.id[:6]})"
         _written(row, host, own)
-    for row in [*by_id.values(), *(row for row in rows if not row.host_id)]:
-        _left(row)
     return list(Engine.objects.filter(backend=SWARM).order_by("name"))
 
 
@@ -97,5 +100,7 @@ def _left(row: Engine) -> Engine:
     if row.pk and not row.nodes.exists():
         Engine.objects.filter(pk=row.pk, nodes__isnull=True).delete()
         return row
-    row.host_id = ""
-    return _saved(row, f"The host {row.name} has left the swarm.")
+    name = row.name
+    if row.host_id:
+        row.name, row.host_id = f"{row.name} ({row.host_id[:6]}, left)", ""
+    return _saved(row, f"The host {name} has left the swarm.")

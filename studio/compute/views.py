@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -43,6 +44,9 @@ def new_compute(request: HttpRequest, ws: str) -> HttpResponse:
     """The form for a cluster or an instance; what is wrong is said beside the field."""
     user = signed_in(request)
     workspace = workspace_for(user, ws, Role.CONTRIBUTOR)
+    backends = [
+        (kind, label) for kind, label in Engine.Backend.choices if kind != "process" or engines.takes_processes()
+    ]
     values: dict[str, Any] = {"type": "AmlCompute", "vm_size": "STANDARD_D2_V2", "min_nodes": "0", "max_nodes": "2"}
     error = None
     if request.method == "POST":
@@ -54,7 +58,13 @@ def new_compute(request: HttpRequest, ws: str) -> HttpResponse:
         else:
             messages.success(request, f"{made.name} can take runs now.")
             return redirect("compute", ws=ws, name=made.name)
-    context = {"workspace": workspace, "sizes": VmSize.objects.all(), "values": values, "error": error}
+    context = {
+        "workspace": workspace,
+        "sizes": VmSize.objects.all(),
+        "values": values,
+        "error": error,
+        "backends": backends,
+    }
     return render(request, "compute/new.html", context, status=error.status if error else 200)
 
 
@@ -77,6 +87,7 @@ def _of_target(workspace: Workspace, target: ComputeTarget) -> dict[str, Any]:
         "shown": targets.as_json(target),
         "nodes": nodes,
         "note": _share_note(target),
+        "hosts": _hosts(target),
         "waiting": target.placements.filter(placed_at__isnull=True),
         "labels": dict(target.placements.values_list("run_id", "label")),
         "events": events,
@@ -87,6 +98,14 @@ def _of_target(workspace: Workspace, target: ComputeTarget) -> dict[str, Any]:
     }
 
 
+def _hosts(target: ComputeTarget) -> list[Engine]:
+    """The hosts that may carry the target's nodes, with how many they carry; none where there is but one place."""
+    if target.backend != Engine.Backend.SWARM:
+        return []
+    own = Count("nodes", filter=Q(nodes__target=target))
+    return list(Engine.objects.filter(backend=target.backend).annotate(own_nodes=own).order_by("name"))
+
+
 def _share_note(target: ComputeTarget) -> str:
     """What a node really gets, when the engine has less than the size says; the reason when it can't be asked."""
     if target.type == ComputeTarget.Type.LOCAL:
@@ -94,7 +113,9 @@ def _share_note(target: ComputeTarget) -> str:
     try:
         found = engines.known(target.backend)
         away = [engine.message for engine in found if not engine.available]
-        return away[0] if away else scaling.share(target, found[0]).note if found else ""
+        if away and len(away) == len(found):
+            return away[0]
+        return " ".join(filter(None, (scaling.share(target, engine).note for engine in found)))
     except StudioError as error:
         return error.message
 

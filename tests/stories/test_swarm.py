@@ -15,7 +15,7 @@ from tests.stack import Stack, answer_of, running_stack, wait_for
 from tests.swarm import Engine, Swarm
 
 HERE = Path(__file__).parent
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker"), pytest.mark.timeout(500)]
 BUILD_SECONDS = 120
 
 
@@ -35,7 +35,7 @@ def live(hosts: Stack) -> Live:
 
 
 def story(stack: Stack, folder: Path, script: str, *arguments: str, **more: str) -> None:
-    done = stack.run_script(HERE / script, *arguments, folder=folder, seconds=280, **more)
+    done = stack.run_script(HERE / script, *arguments, folder=folder, seconds=380, **more)
     assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")
 
 
@@ -141,3 +141,9 @@ def test_a_lost_host_ends_a_run_on_all_hosts_or_has_it_tried_again_and_is_clean_
 def left_of(engine: Engine, run_id: str) -> list[str]:
     """The containers of a run on one host."""
     return engine.docker("ps", "-aq", "--filter", f"label=atelier.run={run_id}").split()
+
+
+@pytest.mark.wheels
+def test_horovod_and_ddp_learn_over_two_hosts_what_one_process_learns(hosts: Stack, swarm: Swarm, tmp_path: Path):
+    story(hosts, tmp_path, "horovod_2x2.py")
+    wait_for(lambda: not swarm.one.docker("service", "ls", "-q"), 30, "no service is left")

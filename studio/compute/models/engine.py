@@ -40,6 +40,11 @@ class Engine(models.Model):
         return self.name
 
     @property
+    def memory_gib(self) -> float:
+        """What it has in the unit of the table of sizes."""
+        return self.memory_bytes / 1024**3
+
+    @property
     def is_gone(self) -> bool:
         """Whether it was a host of a swarm that has left it for good."""
         return self.backend == self.Backend.SWARM and not self.host_id
