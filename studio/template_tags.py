@@ -62,6 +62,12 @@ STEPS = (
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
+@register.filter
+def state_words(state: object) -> str:
+    """A state as people read it: 'Not started'."""
+    return WORDS.get(str(state), str(state))
+
+
 @register.simple_tag
 def pill(state: object) -> SafeString:
     """The coloured word for a state: ``{% pill run.state %}``. Unknown states are shown as they are, in grey."""
@@ -112,6 +118,15 @@ def duration(value: timedelta | float | None) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
     return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
+
+
+@register.filter
+def so_far(value: timedelta | float | None) -> str:
+    """The time of what still goes on, in whole seconds as static/js/times.js counts them on: '25 s', '4 m 05 s'."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
+    return f"{int(max(0.0, seconds))} s" if seconds < 60 else duration(seconds)
 
 
 @register.filter
@@ -224,8 +239,8 @@ def run_duration(run: Any) -> SafeString | str:
         return "–"
     if run.ended_at is not None:
         return duration(run.ended_at - run.started_at)
-    so_far = duration(timezone.now() - run.started_at)
-    return format_html('<span data-since="{}">{}</span>', run.started_at.isoformat(), so_far)
+    words = so_far(timezone.now() - run.started_at)
+    return format_html('<span data-since="{}">{}</span>', run.started_at.isoformat(), words)
 
 
 @register.filter

@@ -179,6 +179,12 @@ def points(
     return figure(
         [trace],
         showlegend=False,
-        xaxis=axis(x_title, type=x_kind),
+        xaxis=axis(x_title, type=x_kind, dtick=1 if _few_whole(x, x_kind) else None),
         yaxis=axis(y_title, type="log" if log_y else "linear"),
     )
+
+
+def _few_whole(x: Sequence[Any], kind: str) -> bool:
+    """Whether the axis counts a dozen things at most: then no half of one is marked."""
+    whole = kind == "linear" and bool(x) and all(isinstance(value, int) for value in x)
+    return whole and max(x) - min(x) <= 12

@@ -6,6 +6,16 @@
   const charts = new Map();
   let library = null;
 
+  // plotly.js writes style="" on the steps of a colour bar. The policy refuses any style attribute that is written as
+  // text, with a line in the console; an empty one says nothing, so it is taken away instead.
+  const withoutEmptyStyles = () => {
+    const set = SVGElement.prototype.setAttribute;
+    SVGElement.prototype.setAttribute = function setAttribute(name, value) {
+      if (name === "style" && value === "") this.removeAttribute("style");
+      else set.call(this, name, value);
+    };
+  };
+
   const plotly = () => {
     library ??= new Promise((resolve, reject) => {
       if (window.Plotly) return resolve(window.Plotly);
@@ -16,7 +26,7 @@
       document.head.append(maps);
       const script = document.createElement("script");
       script.src = document.querySelector('meta[name="plotly-source"]').content;
-      script.onload = () => resolve(window.Plotly);
+      script.onload = () => { withoutEmptyStyles(); resolve(window.Plotly); };
       script.onerror = () => { library = null; reject(new Error("The chart library did not load.")); };
       document.head.append(script);
     });
@@ -32,7 +42,7 @@
       tickfont: { color: token("text-3"), size: 11 }, title: { font: { color: token("text-2"), size: 12 }, standoff: 8 },
       automargin: true, ticks: "", showline: false,
     };
-    const scale = [[0, token("surface-3")], [1, token("series-1")]];
+    const scale = [[0, token("surface-3")], [1, token("scale-high")]];
     return {
       data: { heatmap: [{ colorscale: scale, autocolorscale: false, colorbar: { tickfont: { color: token("text-3"), size: 11 } } }] },
       layout: {
@@ -141,6 +151,7 @@
       await Plotly.react(this.node, figure.data, layout, { ...CONFIG, ...(figure.config || {}) });
       if (!this.drawn) {
         this.drawn = true;
+        this.node.setAttribute("role", "group"); // it has buttons now: no longer an image
         this.node.on("plotly_relayout", (change) => this.zoomed(change));
         this.node.on("plotly_click", (event) => {
           const address = event.points[0] && event.points[0].customdata;

@@ -3,6 +3,53 @@
 (() => {
   "use strict";
 
+  const VISIT = "a[href], button, input, select, textarea, summary, [tabindex]";
+  const SCROLLS = ".scroll, .code, .capped, .log";
+
+  // [name, node] of each node: what it says, and the how manieth of those that say the same.
+  const named = (root, selector) => {
+    const seen = new Map();
+    return [...root.querySelectorAll(selector)].map((node) => {
+      const words = `${node.tagName} ${node.name || ""} ${node.getAttribute("aria-label") || node.value || node.textContent.trim().slice(0, 80)}`;
+      seen.set(words, (seen.get(words) || 0) + 1);
+      return [`${words} ${seen.get(words)}`, node];
+    });
+  };
+
+  // A piece of a page that refreshes itself must not close a menu, untick a box, empty a field or take the keyboard away
+  // from under somebody's hand. What a reader has changed in it is noted before the swap and put back after it.
+  const noted = (root) => {
+    const opened = named(root, "details").map(([name, node]) => [name, node.open]);
+    const boxes = named(root, 'input[type="checkbox"]').filter(([, box]) => box.checked !== box.defaultChecked).map(([name, box]) => [name, box.checked]);
+    const texts = [...root.querySelectorAll('input:not([type]), input[type="text"], input[type="search"], textarea')].filter((field) => field.name && field.value !== field.defaultValue).map((field) => [field.name, field.value]);
+    const scrolled = named(root, SCROLLS).filter(([, node]) => node.scrollTop || node.scrollLeft).map(([name, node]) => [name, node.scrollTop, node.scrollLeft]);
+    const focused = root.contains(document.activeElement) && document.activeElement !== root ? named(root, VISIT).find(([, node]) => node === document.activeElement)?.[0] : null;
+    return { opened, boxes, texts, scrolled, focused };
+  };
+
+  const restore = (root, { opened, boxes, texts, scrolled, focused }) => {
+    const put = (selector, rows, act) => { if (rows.length) { const now = new Map(named(root, selector)); rows.forEach(([name, ...values]) => now.has(name) && act(now.get(name), ...values)); } };
+    put("details", opened, (node, open) => { node.open = open; });
+    put('input[type="checkbox"]', boxes, (box, checked) => { box.checked = checked; });
+    texts.forEach(([name, value]) => { const field = [...root.querySelectorAll("input, textarea")].find((one) => one.name === name); if (field) field.value = value; });
+    put(SCROLLS, scrolled, (node, top, left) => node.scrollTo(left, top));
+    if (focused) new Map(named(root, VISIT)).get(focused)?.focus({ preventScroll: true });
+  };
+
+  const swaps = [];
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const { target, shouldSwap, requestConfig } = event.detail;
+    // What somebody asked for by a click is new to them; only what comes by itself is a refreshment.
+    if (!shouldSwap || !target.parentNode || requestConfig?.triggeringEvent?.isTrusted) return;
+    swaps.push({ target, parent: target.parentNode, place: [...target.parentNode.children].indexOf(target), state: noted(target) });
+  });
+  document.body.addEventListener("htmx:afterSwap", () => {
+    for (const { target, parent, place, state } of swaps.splice(0)) {
+      const root = target.isConnected ? target : parent.children[place];
+      if (root) restore(root, state);
+    }
+  });
+
   const show = (root) => root.querySelectorAll("[data-copy][hidden], [data-script-only][hidden]").forEach((node) => { node.hidden = false; });
 
   const toast = (message, tone) => {

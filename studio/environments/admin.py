@@ -25,6 +25,7 @@ class EnvironmentVersionAdmin(ReadOnly):
     list_display = ("__str__", "created_by", "created_at")
     list_filter = ("environment__workspace",)
     search_fields = ("environment__name",)
+    list_select_related = ("environment",)
 
 
 @admin.register(Build)
@@ -41,6 +42,8 @@ class BuildLogAdmin(ReadOnly):
     """Pieces of logs; the page of a build shows them as one."""
 
     list_display = ("build", "offset")
+    list_filter = ("build__state",)
+    list_select_related = ("build",)
     search_fields = ("build__key",)
     exclude = ("data",)
 

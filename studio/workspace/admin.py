@@ -37,6 +37,7 @@ class WorkspaceAdmin(admin.ModelAdmin):
     """Workspaces and their members."""
 
     list_display = ["name", "resource_group", "location", "created_at"]
+    list_filter = ["location", "created_at"]
     search_fields = ["name", "resource_group", "subscription_id"]
     readonly_fields = ["public_id", "created_at"]
     inlines = [MembershipInline]
@@ -98,6 +99,7 @@ class ModelFileAdmin(ReadOnly):
     """Files of versions."""
 
     list_display = ["path", "version", "size", "sha256"]
+    list_filter = ["version__model__workspace"]
     search_fields = ["path", "sha256"]
     list_select_related = ["version__model"]
 

@@ -90,7 +90,8 @@ def change_member(request: HttpRequest, ws: str, member_id: int) -> HttpResponse
     if member is None:
         raise NotFound("There is no such member of this workspace.")
     try:
-        if request.POST.get("role") == "remove":
+        # The button "Take out" sends its own value after that of the choice before it.
+        if "remove" in request.POST.getlist("role"):
             members.remove(member)
         else:
             members.change(member, members.role(request.POST.get("role", "")))

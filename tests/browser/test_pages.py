@@ -7,7 +7,7 @@ import pytest
 from runs.lifecycle import move
 from runs.models import Log, LogChunk, Run
 from runs.states import State
-from tests import builders
+from tests import builders, people
 from tests.pages import rich
 
 pytestmark = [pytest.mark.chromium, pytest.mark.xdist_group("chromium")]
@@ -202,3 +202,34 @@ def test_a_description_is_edited_where_it_stands(open_page, shop):
     page.get_by_role("button", name="Save").click()
     page.locator("h1", has_text="after").wait_for()
     assert page.locator(".tag", has_text="kept").is_visible()
+
+
+def test_forms_work_without_javascript(open_page, shop):
+    people.person("nina")
+    run = builders.run(shop, state=State.COMPLETED, display_name="r0")
+    page = open_page("/w/lab/settings", script=False)
+    assert not page.get_by_role("button", name="Copy").is_visible(), "a button that would do nothing"
+    page.get_by_label("Account to add").fill("nina")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Role of nina", exact=True).select_option("Reader")
+    page.get_by_role("button", name="Save the role of nina").click()
+    assert page.get_by_label("Role of nina", exact=True).locator("option[selected]").inner_text() == "Reader"
+    page.get_by_role("button", name="Take nina out").click()
+    assert not page.get_by_role("row", name="nina").is_visible()
+    page.goto("/account/tokens")
+    page.get_by_label("Name").fill("laptop")
+    page.get_by_role("button", name="Make a token").click()
+    assert page.locator("#made-token").inner_text().startswith("atp_")
+    page.goto("/w/lab/compute/new")
+    page.get_by_label("Name").fill("cpu")
+    page.get_by_role("button", name="Create").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "cpu"
+    page.goto("/w/lab/experiments/trials/")
+    page.get_by_label("Tick r0", exact=True).check()
+    page.get_by_label("Tag for the ticked runs").fill("kept=yes")
+    page.get_by_role("button", name="Tag", exact=True).click()
+    assert page.get_by_role("cell", name="kept yes").is_visible()
+    page.goto(f"/w/lab/runs/{run.id}/")
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete").click()
+    assert not Run.objects.filter(pk=run.pk).exists()

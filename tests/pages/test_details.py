@@ -61,8 +61,8 @@ def test_a_run_that_could_not_build_its_image_leads_to_the_build_log(page, lab):
 def test_every_state_stands_on_the_page_with_how_long_it_took(page, lab):
     html = text(page(rich.rich_run(lab)))
     line = html[html.index('<ol class="timeline">') : html.index("</ol>", html.index('<ol class="timeline">'))]
-    assert re.findall(r'<strong title="[^"]+">(\w+)</strong>', line) == [
-        "NotStarted", "Starting", "Provisioning", "Preparing", "Queued", "Running", "Finalizing", "Completed",
+    assert re.findall(r'<strong title="[^"]+">([\w ]+)</strong>', line) == [
+        "Not started", "Starting", "Provisioning", "Preparing", "Queued", "Running", "Finalizing", "Completed",
     ]  # fmt: skip
     assert "6 m 40 s" in line and "1 m 20 s" in line and "Waits for a node" in line
 
@@ -76,6 +76,12 @@ def test_the_last_state_of_a_live_run_goes_on(lab):
     queued, running = stages(events, now)
     assert queued.seconds == pytest.approx(20) and running.seconds is None
     assert queued.width + running.width == pytest.approx(WIDTH, abs=1)
+
+
+def test_a_live_page_says_how_long_the_state_has_lasted_before_any_script_runs(page, lab):
+    run = builders.run(lab, state=State.RUNNING)
+    RunEvent.objects.filter(run=run).update(at=timezone.now() - dt.timedelta(seconds=75))
+    assert re.search(r'data-since="[^"]+">1 m 1\d s<', text(page(run)))
 
 
 def test_what_was_run_is_on_the_page(page, lab):

@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -131,8 +132,13 @@ def test_whatever_a_terminal_line_holds_its_html_has_our_spans_only(line):
     ("line", "expected"),
     [
         ("\x1b[1;31mboth\x1b[0m off", '<span class="a-f-red a-bold">both</span> off'),
-        ("\x1b[38;5;196mskipped\x1b[0m", "skipped"),
-        ("\x1b[48;2;1;2;3;4mx", '<span class="a-underline">x</span>'),
+        ("\x1b[38;5;196mred of 256\x1b[0m", '<span class="a-f-red">red of 256</span>'),
+        ("\x1b[38;5;22mdark green\x1b[0m", '<span class="a-f-green">dark green</span>'),
+        ("\x1b[38;5;12mnamed\x1b[0m", '<span class="a-f-blue">named</span>'),
+        ("\x1b[38;5;240mgrey\x1b[0m", '<span class="a-f-black">grey</span>'),
+        ("\x1b[38;2;250;180;10mrgb\x1b[0m", '<span class="a-f-yellow">rgb</span>'),
+        ("\x1b[48;2;1;2;3;4mx", '<span class="a-b-black a-underline">x</span>'),
+        ("\x1b[38;5mtorn", "torn"),
         ("10%\r50%\r100%", "100%"),
         ("title \x1b]0;window\x07done", "title done"),
         ("\x1b[2Kcleared\x1b[1A", "cleared"),
@@ -197,6 +203,15 @@ def test_a_large_file_is_capped_and_shows_more_on_request(page, lab):
     more = re.search(r"show=(\d+)", html)[1]
     assert "Show more" in html and "x29999" not in html
     assert "x29999" in text(page(run, "outputs", file="outputs/long.py", show=more))
+
+
+def test_json_on_one_long_line_is_laid_out_before_it_is_capped(page, lab):
+    run = builders.run(lab)
+    rich.artifact(run, "outputs/rows.json", orjson.dumps([{"row": i} for i in range(20_000)]), "application/json")
+    html = text(page(run, "outputs", file="outputs/rows.json"))
+    assert html.count('>"row"<') > 1000 and "Show more" in html
+    rich.artifact(run, "outputs/torn.json", b"[1, 2", "application/json")
+    assert "[1, 2" in text(page(run, "outputs", file="outputs/torn.json"))
 
 
 def test_a_download_is_the_file_and_a_range_a_part_of_it(page, lab):
@@ -288,6 +303,13 @@ def test_two_snapshots_are_compared_file_by_file(page, lab):
     html = text(page(new, "snapshot", **{"with": old.id, "file": "train.py"}))
     assert re.findall(r'class="change (\w+)"', html) == ["removed", "added", "changed"]
     assert "range(20)" in html and "range(50)" in html and 'class="gd"' in html and 'class="gi"' in html
+
+
+def test_a_comparison_opens_at_a_file_that_both_have(page, lab):
+    here = builders.run(lab, snapshot=rich.snapshot(lab, {"train.py": b"rate = 1\n"}))
+    there = builders.run(lab, snapshot=rich.snapshot(lab, {"a.bin": bytes(99), "train.py": b"rate = 2\n"}))
+    html = text(page(here, "snapshot", **{"with": there.id}))
+    assert "rate = 1" in html and "rate = 2" in html and "a.bin" in html
 
 
 def test_the_same_snapshot_has_no_differences(page, lab):

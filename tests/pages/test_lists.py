@@ -186,6 +186,20 @@ def test_ticked_runs_are_tagged_archived_and_cancelled_at_once(browser, lab):
     assert "Tick the runs first" in browser.post(address, {"do": "archive"}, follow=True).content.decode()
 
 
+def test_a_run_with_many_tags_takes_the_room_of_a_few(browser, lab):
+    run = builders.run(lab, display_name="tagged")
+    for place in range(9):
+        RunTag.objects.create(run=run, experiment_id=run.experiment_id, key=f"tag{place}", value="x")
+    html = text(browser.get("/w/lab/experiments/trials/"))
+    assert html.count('<b title="tag') == 3 and "and 6 more" in html and "tag8" in html
+
+
+def test_states_are_chosen_by_their_words(browser, lab):
+    builders.run(lab, state=State.NOT_STARTED, display_name="waiting one")
+    html = text(browser.get("/w/lab/experiments/trials/", {"status": "NotStarted"}))
+    assert '<option value="NotStarted" selected>Not started</option>' in html and "waiting one" in html
+
+
 def test_runs_of_another_experiment_are_not_touched_by_a_bulk_action(browser, lab):
     builders.experiment(lab, "mine")
     other = builders.run(lab, experiment_name="theirs")

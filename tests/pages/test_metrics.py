@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from html import unescape
 
 import numpy as np
 import orjson
@@ -30,7 +31,9 @@ def test_with_few_metrics_the_curves_are_drawn_and_with_fifty_the_table_comes_fi
     for place in range(50):
         rich.log(many, f"m{place:02d}", [1.0, 2.0])
     html = text(page(many, "metrics"))
-    assert "data-figure-url" not in html and html.count('type="checkbox" name="m"') == 50 and "Pick metrics" in html
+    assert "data-figure-url" not in html and html.count('type="checkbox" name="m"') == 50
+    offered = re.search(r'href="(\?picked=1[^"]+)">draw the first 12', html)
+    assert offered and text(page(many, "metrics/" + unescape(offered[1]))).count("data-figure-url") == 12
 
 
 def test_a_single_value_is_read_as_a_number_and_not_drawn(page, lab):

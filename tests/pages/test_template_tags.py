@@ -9,7 +9,7 @@ import pytest
 from django.template import Context, Template
 from django.utils import timezone
 
-from studio.template_tags import duration, filesize, markdown, number
+from studio.template_tags import duration, filesize, markdown, number, so_far
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,13 @@ from studio.template_tags import duration, filesize, markdown, number
 )
 def test_a_duration_is_said_in_the_two_units_that_matter(seconds, words):
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.9, "0 s"), (25.7, "25 s"), (245, "4 m 05 s"), (None, "–"), (-3, "0 s")]
+)
+def test_what_still_goes_on_is_counted_in_whole_seconds(seconds, words):
+    assert so_far(seconds) == words
 
 
 @pytest.mark.parametrize(

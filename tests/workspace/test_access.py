@@ -94,3 +94,15 @@ def test_the_settings_page_lets_owners_add_people_and_readers_look(client, lab, 
     assert Membership.objects.get(workspace=lab, user=stranger).role == Role.READER
     client.force_login(people.person("nobody"))
     assert client.get("/w/lab/settings").status_code == 404
+
+
+def test_an_owner_changes_a_role_and_takes_a_member_out(client, lab, owner, reader):
+    client.force_login(owner)
+    member = Membership.objects.get(workspace=lab, user=reader)
+    address = f"/w/lab/members/{member.pk}"
+    client.post(address, {"role": str(Role.CONTRIBUTOR.value)})
+    member.refresh_from_db()
+    assert member.role == Role.CONTRIBUTOR
+    # The form of a row sends its choice first and then the button that was pressed.
+    client.post(address, {"role": [str(Role.CONTRIBUTOR.value), "remove"]})
+    assert not Membership.objects.filter(pk=member.pk).exists()

@@ -16,12 +16,13 @@ LEAST = 12
 
 @dataclass(frozen=True)
 class Stage:
-    """One state: ``seconds`` is None while it goes on; ``x`` and ``width`` place it on the bar."""
+    """One state: ``seconds`` is None while it goes on, ``elapsed`` is never; ``x`` and ``width`` place it on the bar."""
 
     state: str
     meaning: str
     at: datetime
     seconds: float | None
+    elapsed: float
     reason: str
     x: float
     width: float
@@ -55,6 +56,7 @@ def stages(events: Sequence[RunEvent], now: datetime) -> list[Stage]:
                 meaning,
                 event.at,
                 None if ongoing else spans[place],
+                spans[place],
                 event.reason,
                 round(x, 1),
                 round(width, 1),

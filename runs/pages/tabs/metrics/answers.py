@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -157,7 +158,15 @@ def values(request: HttpRequest, run: Run) -> HttpResponse:
             {"name": name, "columns": columns, "rows": shown, "total": total, "first": first + 1, "last": first + len(rows),
              "next": first + ROWS_SHOWN if first + ROWS_SHOWN < total else None}
         )  # fmt: skip
-    return render(request, "runs/tabs/metrics_values.html", {"tables": tables, "run": run})
+    root = f"/w/{run.workspace.name}"
+    context = {
+        "tables": tables,
+        "run": run,
+        "workspace": run.workspace,
+        "root": root,
+        "base": f"{root}/runs/{quote(run.id, safe='')}/",
+    }
+    return render(request, "runs/tabs/metrics_values.html", context)
 
 
 class _Echo:

@@ -17,6 +17,7 @@ from runs.pages.tab import Context
 from runs.queries.latest import last_value
 
 DRAWN_UNASKED = 8
+OFFERED = 12
 CURVES = ("scalar", "list")
 TABLES = ("row", "table")
 TYPED = tuple(VIEWS)
@@ -122,6 +123,7 @@ def context(request: HttpRequest, run: Run) -> Context:
     else:
         likely = [metric for metric in drawable if metric.drawn_unasked]
         picked = likely if len(likely) <= DRAWN_UNASKED else []
+    offered = [metric.name for metric in [*filter(lambda m: m.drawn_unasked, drawable)] or drawable][:OFFERED]
     chosen = options(request)
     together = request.GET.get("together") == "1"
     return {
@@ -129,6 +131,8 @@ def context(request: HttpRequest, run: Run) -> Context:
         "drawable": drawable,
         "picked": {metric.name for metric in picked},
         "charts": _charts(run, picked, together),
+        "first_query": urlencode([("picked", "1"), *(("m", name) for name in offered)]),
+        "first_count": len(offered),
         "options": chosen,
         "together": together,
         "curve_query": urlencode(

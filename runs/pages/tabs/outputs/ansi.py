@@ -1,7 +1,8 @@
 """Terminal output as HTML: colours and weight by classes, everything else of the escape codes dropped. Pure.
 
-ECMA-48's SGR codes 0, 1, 2, 3, 4, 7, 22-24, 27, 30-37, 39, 40-47, 49, 90-97, 100-107 are shown; 38/48 (256 colours and
-RGB) are read over, so that what follows is not misread. A carriage return starts the line anew, as a progress bar does.
+ECMA-48's SGR codes 0, 1, 2, 3, 4, 22-24, 30-37, 39, 40-47, 49, 90-97, 100-107 are shown; of 38/48 (256 colours and RGB, as
+xterm has them) the nearest of the eight: classes can be told apart in light and dark, any colour on any ground can't. A
+carriage return starts the line anew, as a progress bar does.
 """
 
 from __future__ import annotations
@@ -42,7 +43,10 @@ class Style:
             code = waiting.pop(0)
             if code in (38, 48):
                 skip = 2 if waiting[:1] == [5] else 4 if waiting[:1] == [2] else 0
+                name = _nearest(waiting[:skip])
                 del waiting[:skip]
+                if name:
+                    style = replace(style, fore=name) if code == 38 else replace(style, back=name)
             else:
                 style = _apply(style, code)
         return style
@@ -74,6 +78,29 @@ def _apply(style: Style, code: int) -> Style:
                 else replace(style, back=_NAMES[code - first])
             )
     return style
+
+
+def _nearest(choice: list[int]) -> str:
+    """The name of the colour of eight that is nearest to [5, n] or [2, r, g, b]; empty for an incomplete choice."""
+    if len(choice) == 2:
+        place = min(choice[1], 255)
+        if place < 16:
+            return _NAMES[place % 8]
+        if place >= 232:
+            return "white" if place >= 244 else "black"
+        place -= 16
+        levels = (place // 36, place // 6 % 6, place % 6)
+        most = 5
+    elif len(choice) == 4:
+        levels, most = (choice[1], choice[2], choice[3]), 255
+    else:
+        return ""
+    # A part counts as lit when it is near the brightest one: dark red is red, and not black.
+    brightest = max(levels)
+    if brightest < most * 0.2:
+        return "black"
+    red, green, blue = (level > brightest * 0.6 for level in levels)
+    return _NAMES[red + 2 * green + 4 * blue]
 
 
 def _span(text: str, style: Style) -> str:

@@ -59,7 +59,7 @@ def _item(line: Line) -> str:
     mark = '<span id="found"></span>' if line.found else ""
     return (
         f'<li id="L{number}" value="{number}"{classes}>{mark}'
-        f'<a class="line" href="#L{number}" aria-label="Line {number}">{number}</a><code>{line.html}</code></li>'
+        f'<a class="line" href="#L{number}" tabindex="-1" aria-label="Line {number}">{number}</a><code>{line.html}</code></li>'
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from django.http import HttpRequest
 
 from runs.models import Run
@@ -18,6 +19,7 @@ from studio.errors import NotFound
 LISTED = 5000
 PREVIEW = 128 * 1024
 MOST = 8 * 1024**2
+JSON = (".json", ".ipynb")
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".ico", ".avif")
 DOCUMENTS = (".html", ".htm", ".pdf")
 
@@ -33,12 +35,22 @@ def _shown(request: HttpRequest, run: Run, file: RunFile) -> dict[str, Any]:
         return {"kind": "document" if lower.endswith((".html", ".htm")) else "binary"}
     asked = request.GET.get("show", "")
     limit = min(MOST, int(asked)) if asked.isdigit() and len(asked) < 12 else PREVIEW
-    data = file.read(0, max(limit, PREVIEW))
-    whole = len(data) >= file.size
+    limit = max(limit, PREVIEW)
+    data = _laid_out(file) if lower.endswith(JSON) and file.size <= MOST else None
+    data, size = (file.read(0, limit), file.size) if data is None else (data[:limit], len(data))
+    whole = len(data) >= size
     shown = preview(name, data, whole)
     if not whole and shown["kind"] != "binary":
-        shown |= {"capped": len(data), "more": min(MOST, len(data) * 4) if len(data) < MOST else None}
+        shown |= {"capped": len(data), "of": size, "more": min(MOST, len(data) * 4) if len(data) < MOST else None}
     return shown
+
+
+def _laid_out(file: RunFile) -> bytes | None:
+    """JSON with a line for each value; None for what is none. A part of a file that is one long line can't be read."""
+    try:
+        return orjson.dumps(orjson.loads(file.read()), option=orjson.OPT_INDENT_2)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _log(request: HttpRequest, run: Run, file: RunFile) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +25,12 @@ def _first(run: Run, paths: list[str]) -> str:
         if wanted in paths:
             return wanted
     return next((path for path in paths if path.endswith(".py")), paths[0] if paths else "")
+
+
+def _first_change(changes: Sequence[snapshot_files.Change]) -> str:
+    """A file that both have says more than one that only one has."""
+    found = sorted(changes, key=lambda change: change.kind != "changed")
+    return found[0].path if found else ""
 
 
 def _other(request: HttpRequest, run: Run) -> Run | None:
@@ -54,7 +61,7 @@ def context(request: HttpRequest, run: Run) -> Context:
     paths = [row.path for row in rows]
     other = _other(request, run)
     changed = snapshot_files.changes(run.snapshot, other.snapshot) if other and other.snapshot else []
-    wanted = request.GET.get("file") or (changed[0].path if changed else "" if other else _first(run, paths))
+    wanted = request.GET.get("file") or (_first_change(changed) if other else _first(run, paths))
     row = next((row for row in rows if row.path == wanted), None)
     found: Context = {
         "snapshot": run.snapshot,
