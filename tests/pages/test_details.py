@@ -35,6 +35,7 @@ def test_a_failed_run_opens_with_the_last_traceback_line_its_exit_and_the_next_s
         error_details=TRACEBACK,
     )
     RunTask.objects.create(run=run, backend="process", exit_code=1)
+    rich.artifact(run, "azureml-logs/70_driver_log.txt", TRACEBACK.encode(), "text/plain")
     html = text(page(run))
     card = html[html.index('role="alert"') : html.index("Progress")]
     assert "No module named &#x27;lightgbm&#x27;" in card and "exit code 1" in card
@@ -51,11 +52,19 @@ def test_a_run_that_the_kernel_ended_says_so(page, lab):
     assert "ended by SIGKILL" in html and "more memory" in html
 
 
-def test_a_run_that_could_not_build_its_image_leads_to_the_build_log(page, lab):
+def test_a_run_whose_environment_could_not_be_built_leads_to_the_log_of_the_build(page, lab):
     run = builders.run(
-        lab, state=State.FAILED, error_code="EnvironmentBuildFailed", error_message="pip found no such version."
+        lab, state=State.FAILED, error_code="EnvironmentFailed", error_message="pip found no such version."
     )
-    assert "20_image_build_log.txt" in text(page(run))
+    rich.artifact(run, "azureml-logs/20_image_build_log.txt", b"Step 1\n", "text/plain")
+    html = text(page(run))
+    assert "The environment could not be built" in html and "?file=azureml-logs/20_image_build_log.txt" in html
+
+
+def test_a_failure_before_any_log_leads_to_none(page, lab):
+    run = builders.run(lab, state=State.FAILED, error_code="ComputeRefused", error_message="cpu is being deleted.")
+    html = text(page(run))
+    assert "cpu is being deleted." in html and "Open the log" not in html
 
 
 def test_every_state_stands_on_the_page_with_how_long_it_took(page, lab):

@@ -7,13 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from runs.models import Run, RunTask
+from runs.queries.files import file_of
 from runs.states import State
+from studio.errors import NotFound
 
 
 @dataclass(frozen=True)
 class Failure:
-    """``headline`` is the last traceback line or the reason; ``ended`` how the process ended; ``find`` the log's line."""
+    """``headline`` is the last traceback line or the reason; ``ended`` how the process ended; ``find`` the log's line.
 
+    ``log`` is empty for a run that came to no log.
+    """
+
+    title: str
     code: str
     headline: str
     ended: str
@@ -25,6 +31,19 @@ class Failure:
 
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 MAIN_LOG = "azureml-logs/70_driver_log.txt"
+
+TITLES = {
+    "UserError": "The script failed",
+    "ExitCode": "The script ended with an error",
+    "Signal": "The script was ended by a signal",
+    "OutOfMemory": "The memory was not enough",
+    "EnvironmentFailed": "The environment could not be built",
+    "ComputeRefused": "The compute target refused the run",
+    "JobNotStarted": "The job could not be started",
+    "JobLost": "The job was lost",
+    "NodeLost": "The node was lost",
+}
+"""What the codes mean; another code is shown as it is."""
 
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
 _MISSING_FILE = re.compile(r"No such file or directory: '([^']+)'")
@@ -81,8 +100,15 @@ def _ended(task: RunTask | None) -> str:
     return f"exit code {task.exit_code}" if task.exit_code is not None else ""
 
 
+def _log_of(run: Run, path: str) -> str:
+    try:
+        return file_of(run, path).path
+    except NotFound:
+        return ""
+
+
 def failure_of(run: Run) -> Failure | None:
-    """The failure of a run that Failed or stopped responding; None for any other. One query, for the job's report."""
+    """The failure of a run that Failed or stopped responding; None for any other. Up to three queries: the job's report, its log."""
     if run.state not in (State.FAILED, State.NOT_RESPONDING):
         return None
     tasks = RunTask.objects.filter(run=run).order_by("-attempt", "index")
@@ -94,13 +120,14 @@ def failure_of(run: Run) -> Failure | None:
     of_a_rank = message.startswith("Rank ")
     headline = line if line and not of_a_rank and line in (message or line) else message or line
     code = run.error_code or (task.error_type if task else "") or "Failed"
-    build = "build" in code.lower()
+    log = _log_of(run, BUILD_LOG if code == "EnvironmentFailed" else MAIN_LOG)
     return Failure(
+        title=TITLES.get(code, code),
         code=code,
         headline=headline or "The run failed and left no message; its log may say more.",
         ended=_ended(task),
         traceback=traceback.strip(),
         hint=hint_for(f"{code}\n{message}\n{line}"),
-        log=BUILD_LOG if build else MAIN_LOG,
+        log=log,
         find=line,
     )
