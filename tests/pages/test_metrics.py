@@ -175,10 +175,21 @@ def test_csv_holds_every_value(page, lab):
 def test_the_table_is_sent_again_only_when_a_point_arrived(page, lab):
     run = builders.run(lab, state=State.RUNNING)
     rich.log(run, "loss", [1.0, 2.0])
-    seen = re.search(r"part=table&amp;seen=([^\"]+)", text(page(run, "metrics")))[1]
+    seen = re.search(r"part=table&amp;known=1&amp;seen=([^\"]+)", text(page(run, "metrics")))[1]
     assert page(run, "metrics", part="table", seen=seen).status_code == 204
     rich.log(run, "loss", [9.25])
     assert "9.25" in text(page(run, "metrics", part="table", seen=seen))
+
+
+def test_a_metric_that_came_after_the_page_is_offered(page, lab):
+    run = builders.run(lab, state=State.RUNNING)
+    rich.log(run, "loss", [1.0, 2.0])
+    seen = re.search(r'hx-get="[^"]*(part=table[^"]+)"', text(page(run, "metrics")))
+    assert seen and "known=1" in seen[1]
+    rich.log(run, "accuracy", [0.5, 0.6])
+    assert "Show 1 new metric<" in text(page(run, "metrics", part="table", known="1"))
+    assert "new metric" not in text(page(run, "metrics", part="table", known="2"))
+    assert "new metric" not in text(page(run, "metrics", part="table", known="x" * 99))
 
 
 def test_an_unknown_metric_is_a_sentence(page, lab):

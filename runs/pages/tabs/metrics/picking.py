@@ -129,6 +129,7 @@ def context(request: HttpRequest, run: Run) -> Context:
     return {
         "metrics": found,
         "drawable": drawable,
+        "known": len(drawable),
         "picked": {metric.name for metric in picked},
         "charts": _charts(run, picked, together),
         "first_query": urlencode([("picked", "1"), *(("m", name) for name in offered)]),
@@ -143,8 +144,12 @@ def context(request: HttpRequest, run: Run) -> Context:
 
 
 def table_context(request: HttpRequest, run: Run) -> Context:
-    """The table alone."""
-    return {"metrics": metrics_of(run)}
+    """The table alone, and how many metrics can be drawn that the page's picker (?known=) does not have yet."""
+    found = metrics_of(run)
+    drawable = sum(bool(metric.chart) for metric in found)
+    known = request.GET.get("known", "")
+    known = int(known) if known.isdigit() and len(known) < 6 else drawable
+    return {"metrics": found, "known": known, "fresh": max(0, drawable - known)}
 
 
 def table_version(request: HttpRequest, run: Run) -> str:
