@@ -147,8 +147,8 @@ def table_context(request: HttpRequest, run: Run) -> Context:
     """The table alone, and how many metrics can be drawn that the page's picker (?known=) does not have yet."""
     found = metrics_of(run)
     drawable = sum(bool(metric.chart) for metric in found)
-    known = request.GET.get("known", "")
-    known = int(known) if known.isdigit() and len(known) < 6 else drawable
+    told = request.GET.get("known", "")
+    known = int(told) if told.isdecimal() and len(told) < 6 else drawable
     return {"metrics": found, "known": known, "fresh": max(0, drawable - known)}
 
 
