@@ -39,6 +39,9 @@ DEFAULTS: dict[str, int] = {
     "artifact_bytes": 20 * 1024**3,
     "bundle_files": 10_000,
     "model_files": 1500,
+    # Our own: files that people keep with a workspace.
+    "datastore_files": 10_000,
+    "datastore_bytes": 200 * 1024**3,
     "snapshot_bytes": 300 * 1024**2,
     "snapshot_files": 2000,
     "log_chunk_bytes": 8 * 1024**2,

@@ -8,16 +8,17 @@ from django.db import transaction
 
 from runs.models import Artifact, Snapshot
 from studio.workspace import storage
-from studio.workspace.models import ModelFile, ModelUpload
+from studio.workspace.models import ModelFile, ModelUpload, StoredFile
 
 
 def still_named(sha256: str) -> bool:
-    """Whether any artifact, model, upload or snapshot needs this content."""
+    """Whether any artifact, model, upload, snapshot or file of a datastore needs this content."""
     return (
         Artifact.objects.filter(sha256=sha256).exists()
         or ModelFile.objects.filter(sha256=sha256).exists()
         or Snapshot.objects.filter(zip_sha256=sha256).exists()
         or ModelUpload.objects.filter(sha256=sha256).exists()
+        or StoredFile.objects.filter(sha256=sha256).exists()
     )
 
 

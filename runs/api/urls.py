@@ -7,6 +7,7 @@ from django.urls import path
 from runs.api import (  # noqa: F401 - importing registers their routes
     artifacts,
     computes,
+    datastore,
     environments,
     insights,
     jobs,

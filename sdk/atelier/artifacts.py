@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -46,12 +46,13 @@ def upload(
         return client.call("PUT", address, body=content, timeout=LONG)
     with progress or Progress(f"Uploading {name}") as shown:
         if isinstance(content, (str, os.PathLike)):
-            with _opened(Path(content)) as file:
+            with opened(Path(content)) as file:
                 return stream(client, address, file, shown)
         return stream(client, address, content, shown)
 
 
-def _opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> IO[bytes]:
+    """A file to upload, open for reading; a sentence when it is none."""
     try:
         return path.open("rb")
     except FileNotFoundError:
@@ -62,7 +63,9 @@ def _opened(path: Path) -> IO[bytes]:
         raise UserError(f"{str(path)!r} cannot be uploaded: {error.strerror}.", error) from error
 
 
-def stream(client: Client, address: str, file: IO[bytes], progress: Progress) -> dict[str, Any]:
+def stream(
+    client: Client, address: str, file: IO[bytes], progress: Progress, params: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """PUT an open binary stream, of any size, to an API path; the server's answer."""
     size = _size(file)
     headers = {"Content-Type": "application/octet-stream"}
@@ -73,12 +76,12 @@ def stream(client: Client, address: str, file: IO[bytes], progress: Progress) ->
             while piece := file.read(1 << 20):
                 copy.write(piece if isinstance(piece, bytes) else piece.encode())
             copy.seek(0)
-            return stream(client, address, copy, progress)  # type: ignore[arg-type]
+            return stream(client, address, copy, progress, params)  # type: ignore[arg-type]
     headers["Content-Length"] = str(size)
     if progress.total is None:
         progress.total = size
     body: IO[bytes] = Counted(file, progress) if progress.visible else file  # type: ignore[assignment]
-    return client.call("PUT", address, body=body, headers=headers, timeout=LONG)
+    return client.call("PUT", address, params=params, body=body, headers=headers, timeout=LONG)
 
 
 def _size(file: IO[bytes]) -> int | None:
@@ -94,7 +97,7 @@ def _size(file: IO[bytes]) -> int | None:
 def upload_many(client: Client, run_id: str, files: Iterable[tuple[str, Path]]) -> list[dict[str, Any]]:
     """Several files, (name, path) each; small ones travel together, one commit a bundle. Nothing is sent when one of
     them is missing."""
-    sized = [(clean(name), path, _length(path)) for name, path in files]
+    sized = [(clean(name), path, length(path)) for name, path in files]
     records: list[dict[str, Any]] = []
     bundle: list[tuple[str, Path, int]] = []
     held = 0
@@ -115,7 +118,8 @@ def upload_many(client: Client, run_id: str, files: Iterable[tuple[str, Path]]) 
     return records
 
 
-def _length(path: Path) -> int:
+def length(path: Path) -> int:
+    """Bytes of a file to upload; a sentence when there is none."""
     try:
         return path.stat().st_size
     except OSError as error:
@@ -130,7 +134,7 @@ def _send_bundle(
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, path, _ in files:
-            with _opened(path) as file:
+            with opened(path) as file:
                 content = file.read()
             entry = tarfile.TarInfo(name)
             entry.size = len(content)

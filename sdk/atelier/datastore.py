@@ -1,23 +1,50 @@
-"""Datastores: the one that a workspace's own files are in, by name. Data is not kept there by hand."""
+"""The default datastore of a workspace: files that people keep there and fetch again, also from within a run."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atelier.errors import UnsupportedError, UserError
+from atelier import artifacts
+from atelier.client import file_path, segment
+from atelier.errors import ConflictError, NotFoundError, UnsupportedError, UserError
+from atelier.progress import Progress
 
 if TYPE_CHECKING:
     from atelier.workspace import Workspace
 
 DEFAULT_NAME = "workspaceblobstore"
 INSTEAD = (
-    "Put the data into the run's source directory, read it from a folder that every node sees, or keep files with a "
-    "run (run.upload_file, run.upload_folder) and fetch them with run.download_files."
+    "Keep the files in the workspace's own datastore (ws.get_default_datastore().upload), or read them from a folder that "
+    "every node sees."
 )
 
 
+class DataReference:
+    """A path of a datastore. A script fetches what is there; nothing is mounted."""
+
+    def __init__(self, datastore: Datastore, path_on_datastore: str, data_reference_name: str | None = None) -> None:
+        self.datastore = datastore
+        self.path_on_datastore = path_on_datastore
+        self.data_reference_name = data_reference_name
+
+    def __repr__(self) -> str:
+        return f"DataReference({self.datastore.name}, {self.path_on_datastore!r})"
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused; the sentence has the lines that fetch the files."""
+        raise UnsupportedError(
+            f"{self.path_on_datastore!r} is not mounted into a run. Fetch it in the script: "
+            "Run.get_context().experiment.workspace.get_default_datastore()"
+            f".download('.', prefix={self.path_on_datastore!r})."
+        )
+
+    as_mount = as_download = as_upload = _refuse
+
+
 class Datastore:
-    """The default datastore of a workspace. It has a name and a place; uploading data by hand is refused."""
+    """The default datastore of a workspace. Files have paths with / between folders; a run may read them, not write."""
 
     datastore_type = "AzureBlob"
     protocol = "https"
@@ -43,35 +70,120 @@ class Datastore:
         """The workspace's own datastore."""
         return workspace.get_default_datastore()
 
-    def _refuse(self, what: str) -> UnsupportedError:
-        return UnsupportedError(f"{what}: this server does not keep data in datastores. {INSTEAD}")
+    def _address(self, path: str = "") -> str:
+        return f"/workspaces/{segment(self.workspace.name)}/datastore/files" + (f"/{file_path(path)}" if path else "")
 
     def upload(
-        self, src_dir: str, target_path: str | None = None, overwrite: bool = False, show_progress: bool = True
-    ) -> Any:
-        """Refused; the sentence says where data goes."""
-        raise self._refuse(f"{src_dir!r} is not uploaded to the datastore {self.name}")
+        self, src_dir: str | Path, target_path: str | None = None, overwrite: bool = False, show_progress: bool = True
+    ) -> DataReference:
+        """Keep every file below the folder `src_dir` under `target_path`; where they are.
+
+        Files that are there already stay as they are and are named, unless `overwrite`.
+        """
+        self._send(list(artifacts.folder_files(src_dir, target_path or "")), overwrite, show_progress)
+        return self.path(target_path)
 
     def upload_files(
         self,
-        files: Any,
-        relative_root: str | None = None,
+        files: Sequence[str | Path],
+        relative_root: str | Path | None = None,
         target_path: str | None = None,
         overwrite: bool = False,
         show_progress: bool = True,
-    ) -> Any:
-        """Refused; the sentence says where data goes."""
-        raise self._refuse(f"{len(files)} files are not uploaded to the datastore {self.name}")
+    ) -> DataReference:
+        """Keep files under `target_path` by their names, or by their paths below `relative_root`; where they are."""
+        if isinstance(files, (str, Path)):
+            raise UserError(f"files is a list of paths: upload_files([{str(files)!r}]).")
+        named: dict[str, Path] = {}
+        for file in map(Path, files):
+            name = _below(file, Path(relative_root)) if relative_root is not None else file.name
+            whole = artifacts.clean(f"{target_path or ''}/{name}".lstrip("/"))
+            if whole in named:
+                raise UserError(
+                    f"{named[whole]} and {file} would both be {whole!r}; relative_root keeps their folders."
+                )
+            named[whole] = file
+        self._send(list(named.items()), overwrite, show_progress)
+        return self.path(target_path)
+
+    def _send(self, files: list[tuple[str, Path]], overwrite: bool, show: bool) -> None:
+        sized = [(name, path, artifacts.length(path)) for name, path in files]
+        there = set() if overwrite else {one["path"] for one in self.files()}
+        kept = 0
+        with Progress(f"Uploading {len(sized):,} files", sum(size for _, _, size in sized), show=show) as progress:
+            for name, path, _ in sized:
+                if name in there or not self._put(name, path, overwrite, progress):
+                    progress.wipe()
+                    print(f"{name} is there already and stays as it is; overwrite=True replaces it.")
+                else:
+                    kept += 1
+        if show:
+            print(f"Uploaded {kept:,} of {len(sized):,} files to {self.name}.")
+
+    def _put(self, name: str, path: Path, overwrite: bool, progress: Progress) -> bool:
+        """Whether it was kept; not, when somebody else has just put one there."""
+        try:
+            with artifacts.opened(path) as content:
+                params = {"overwrite": overwrite}
+                artifacts.stream(self.workspace.client, self._address(name), content, progress, params)
+        except ConflictError:
+            return False
+        return True
 
     def download(
-        self, target_path: str, prefix: str | None = None, overwrite: bool = False, show_progress: bool = True
+        self,
+        target_path: str | Path,
+        prefix: str | None = None,
+        overwrite: bool = False,
+        show_progress: bool = True,
     ) -> int:
-        """Refused; the sentence says where data goes."""
-        raise self._refuse(f"Nothing is downloaded from the datastore {self.name}")
+        """Fetch the file or folder `prefix` (default: everything) into the folder `target_path`, under its own path;
+        how many files came. Local files that are there already stay, unless `overwrite`."""
+        start = str(prefix or "").strip("/")
+        found = [
+            one for one in self.files(start) if not start or one["path"] == start or one["path"].startswith(start + "/")
+        ]
+        if not found:
+            what = f"no file or folder {start!r}" if start else "no files"
+            raise NotFoundError(f"The datastore {self.name} of {self.workspace.name} has {what}.")
+        count = 0
+        with Progress(
+            f"Downloading {len(found):,} files", sum(one["size"] for one in found), show=show_progress
+        ) as progress:
+            for one in found:
+                target = artifacts.safe_target(Path(target_path), one["path"])
+                if target.exists() and not overwrite:
+                    continue
+                answer = self.workspace.client.open("GET", self._address(one["path"]), timeout=artifacts.LONG)
+                artifacts.save(answer, target, progress)
+                count += 1
+        return count
 
-    def path(self, path: str | None = None, data_reference_name: str | None = None) -> Any:
-        """Refused; the sentence says where data goes."""
-        raise self._refuse(f"{path!r} cannot be referred to in the datastore {self.name}")
+    def files(self, prefix: str = "") -> list[dict[str, Any]]:
+        """What is kept, by path: path, size, sha256, created_at, created_by. Not in v1."""
+        found: list[dict[str, Any]] = list(self.workspace.client.pages(self._address(), {"prefix": prefix or None}))
+        return found
+
+    def delete_files(self, prefix: str) -> int:
+        """Remove the file or folder `prefix` for good; how many files went. Not in v1."""
+        start = artifacts.clean(prefix)
+        found = [
+            one["path"] for one in self.files(start) if one["path"] == start or one["path"].startswith(start + "/")
+        ]
+        for path in found:
+            self.workspace.client.call("DELETE", self._address(path))
+        return len(found)
+
+    def path(self, path: str | None = None, data_reference_name: str | None = None) -> DataReference:
+        """A path of this datastore."""
+        return DataReference(self, str(path or "").strip("/"), data_reference_name)
+
+
+def _below(file: Path, root: Path) -> str:
+    try:
+        return file.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        raise UserError(f"{file} is not below relative_root {root}.") from None
 
 
 def _refuse_registration(kind: str) -> Any:

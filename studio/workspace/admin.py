@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 
-from studio.workspace.models import Membership, Model, ModelFile, ModelUpload, ModelVersion, Token, Workspace
+from studio.workspace.models import (
+    Membership,
+    Model,
+    ModelFile,
+    ModelUpload,
+    ModelVersion,
+    StoredFile,
+    Token,
+    Workspace,
+)
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -111,4 +120,14 @@ class ModelUploadAdmin(ReadOnly):
     list_display = ["path", "upload_id", "workspace", "size", "created_at"]
     list_filter = ["workspace"]
     search_fields = ["upload_id", "path", "sha256"]
+    list_select_related = ["workspace"]
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(ReadOnly):
+    """Files of workspaces' datastores."""
+
+    list_display = ["path", "workspace", "size", "created_by", "created_at"]
+    list_filter = ["workspace"]
+    search_fields = ["path", "sha256"]
     list_select_related = ["workspace"]

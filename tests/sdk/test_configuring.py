@@ -179,7 +179,7 @@ def test_a_run_configuration_is_saved_and_loaded(tmp_path: Path):
         (lambda: ScriptRunConfig(".", "a.py", resume_from=object()), "resume_from is not available"),
         (lambda: ScriptRunConfig(".", "a.py", distributed_job_config="mpi"), "MpiConfiguration"),
         (lambda: ScriptRunConfig(".", "a.py", max_run_duration_seconds=0), "max_run_duration_seconds"),
-        (lambda: ScriptRunConfig(".", "a.py", [None]).run_config.to_definition(), "None is a NoneType"),
+        (lambda: ScriptRunConfig(".", "a.py", [None]).run_config.to_definition(), "None has the type NoneType"),
         (lambda: MpiConfiguration(node_count=0), "node_count"),
         (lambda: PyTorchConfiguration("ring"), "Nccl or Gloo"),
         (lambda: PyTorchConfiguration(process_count=3, node_count=2), "do not spread evenly"),

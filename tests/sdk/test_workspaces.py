@@ -108,7 +108,7 @@ def test_what_a_workspace_does_not_have_says_what_to_use(ws: Workspace):
         lambda: ws.datasets,
         lambda: ws.get_default_keyvault(),
         lambda: ws.get_mlflow_tracking_uri(),
-        lambda: store.upload_files(["a"], target_path="b"),
+        lambda: store.path("a").as_mount(),
         lambda: Datastore.register_azure_blob_container(workspace=ws, datastore_name="d"),
         lambda: Experiment(ws, "x").submit(object()),
     ):
