@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,11 @@ def end_of(returncode: int, log: Path, oom_before: int | None, task: str = "The 
         return End(None, name, {"type": "Signal", "message": message, "traceback": found["traceback"] if found else ""})
     if found:
         return End(returncode, "", found)
+    if disk_is_full(log.parent):
+        message = (
+            f"{task} ended with exit code {returncode}, and the disk it writes to is full (No space left on device)."
+        )
+        return End(returncode, "", {"type": "DiskFull", "message": message, "traceback": ""})
     words = last_words(tail(log))
     message = f"{task} ended with exit code {returncode}{MEANING.get(name, '')}."
     if words:
@@ -88,6 +94,14 @@ MEANING = {
     "SIGABRT": ", which native code raises when a check of its own fails",
     "SIGBUS": ", a fault in native code; a full shared-memory folder causes it too",
 }
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Whether not even a traceback would fit into a folder any more."""
+    try:
+        return shutil.disk_usage(folder).free < 64_000
+    except OSError:
+        return False
 
 
 def signal_name(number: int) -> str:

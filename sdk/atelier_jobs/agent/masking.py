@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 SECRET_NAME = re.compile(r"(TOKEN|KEY|PASSWORD|PASSWD|SECRET|CREDENTIALS?)$|PASSWORD|SECRET", re.IGNORECASE)
 # Shorter values ("1", "yes", "dev") would blot out innocent text and hide nothing.
@@ -31,6 +32,16 @@ class Mask:
         if self._pattern is None:
             return data
         return self._pattern.sub(lambda match: b"*" * len(match.group()), data)
+
+    def words(self, facts: Any) -> Any:
+        """The same JSON value with every secret in its texts overwritten: an error's message repeats what it was given."""
+        if isinstance(facts, str):
+            return self(facts.encode(errors="surrogatepass")).decode(errors="replace")
+        if isinstance(facts, Mapping):
+            return {key: self.words(value) for key, value in facts.items()}
+        if isinstance(facts, list | tuple):
+            return [self.words(value) for value in facts]
+        return facts
 
     def held_back(self, data: bytes) -> int:
         """How many of the last bytes may be the beginning of a secret whose rest has not been written yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -38,8 +39,11 @@ class Diary:
 
     def __call__(self, words: str) -> None:
         now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-        with self.file.open("a") as out:
-            out.write(f"{now}Z {words}\n")
+        try:
+            with self.file.open("a") as out:
+                out.write(f"{now}Z {words}\n")
+        except OSError as error:  # a script may have filled the disk: its end is told all the same
+            print(f"{words} ({self.file.name} can't be written: {error.strerror})", file=sys.stderr)
 
 
 class Agent:
@@ -50,6 +54,7 @@ class Agent:
         self.client: Client = connect(where)
         self.script = script.Script(where.grace_seconds)
         self.ranks: RankWatch | None = None
+        self.mask = Mask()
         # A node's name may come from a user's cluster name; it becomes part of a file's name here.
         node = "".join(c if c.isalnum() or c in "-_." else "_" for c in where.node)[:100]
         self.diary = Diary(where.folder, f"azureml-logs/55_azureml-execution-{node}.txt")
@@ -63,7 +68,7 @@ class Agent:
         signal.signal(signal.SIGINT, lambda *_: self.script.stop())
         self.diary(f"The agent has started on {self.where.node} under {script.version_line()}.")
         job = fetch(self.client, self.where)
-        mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
+        mask = self.mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
         shipper = self._shipper(job, mask)
         try:
             self._prepare(job)
@@ -84,9 +89,10 @@ class Agent:
         log = self.where.folder / job.log_path
         code = self.script.run(command, self.where.work, self._environment(job), log)
         end = failure.end_of(code, log, before)
-        self.where.exit_file.write_text(json.dumps(end.as_dict()))
         seconds = time.monotonic() - clock
-        process.write_status(self.where.folder / self.status, end, started, _now(), seconds, mask)
+        with contextlib.suppress(OSError):  # the script may have filled the disk; the report says how it ended
+            self.where.exit_file.write_text(json.dumps(end.as_dict()))
+            process.write_status(self.where.folder / self.status, end, started, _now(), seconds, mask)
         self.diary(
             f"The script has ended: {'exit code ' + str(end.exit_code) if end.exit_code is not None else end.signal}."
         )
@@ -95,7 +101,7 @@ class Agent:
     def deliver(self) -> int:
         """Sends what is left in the folder of an agent that was killed: logs, metrics, outputs and how it ended."""
         job = fetch(self.client, self.where)
-        mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
+        mask = self.mask = Mask(secrets_of(job.env, [config.run_token() or ""]))
         shipper = self._shipper(job, mask, resume=True)
         self.diary("Another agent delivers what the first one had left.")
         log = self.where.folder / job.log_path
@@ -212,7 +218,7 @@ class Agent:
         self.client.call(
             "POST",
             f"/runs/{segment(self.where.run_id)}/job/report",
-            json_body={"task": self.where.task, "node": self.where.node, **facts},
+            json_body={"task": self.where.task, "node": self.where.node, **self.mask.words(facts)},
             repeatable=True,
         )
 

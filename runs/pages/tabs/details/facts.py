@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -19,6 +20,8 @@ from studio.environments.models import Environment
 from studio.workspace.models import ModelVersion
 
 METRICS_SHOWN = 12
+# The agent's own rule (atelier_jobs.agent.masking), which runs in the job and not here.
+SECRET_NAME = re.compile(r"(TOKEN|KEY|PASSWORD|PASSWD|SECRET|CREDENTIALS?)$|PASSWORD|SECRET", re.IGNORECASE)
 
 
 def _environment(run: Run, definition: dict[str, Any]) -> dict[str, Any] | None:
@@ -45,6 +48,12 @@ def _environment(run: Run, definition: dict[str, Any]) -> dict[str, Any] | None:
 def _command(definition: dict[str, Any]) -> str:
     command = definition.get("command")
     return " ".join(map(str, command)) if isinstance(command, list) else str(command or "")
+
+
+def _variables(definition: dict[str, Any]) -> dict[str, str]:
+    """The variables of the script. Those with a telling name are masked, as the agent masks them in logs."""
+    given = definition.get("environmentVariables") or {}
+    return {name: "***" if SECRET_NAME.search(name) else value for name, value in given.items()}
 
 
 def _inputs_outputs(definition: dict[str, Any]) -> list[dict[str, Any]]:
@@ -95,7 +104,7 @@ def context(request: HttpRequest, run: Run) -> Context:
         "script": definition.get("script") or "",
         "command": _command(definition),
         "arguments": pairs(definition.get("arguments")),
-        "variables": definition.get("environmentVariables") or {},
+        "variables": _variables(definition),
         "environment": _environment(run, definition),
         "data": _inputs_outputs(definition),
         "models": ModelVersion.objects.filter(run_id=run.id, model__workspace=run.workspace).select_related("model"),
