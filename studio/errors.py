@@ -5,6 +5,9 @@ Domain code raises them; a page, the API and the worker each translate them once
 
 from __future__ import annotations
 
+import errno
+import re
+
 
 class StudioError(Exception):
     """A refusal that the person in front of it can act on. `field` names the input at fault, when there is one."""
@@ -66,3 +69,16 @@ class Unavailable(StudioError):
 
     status = 503
     code = "unavailable"
+
+
+def full_disk(error: BaseException | None) -> Unavailable | None:
+    """The sentence when an error is, or came from, a full disk of this server or of its database; else None."""
+    while error is not None:
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        # SQLite and PostgreSQL tell it in words only.
+        if full or re.search(r"disk is full|No space left on device", str(error)):
+            return Unavailable(
+                "The server's disk is full, so nothing was written. Free space on it; jobs keep what they have to send."
+            )
+        error = error.__cause__
+    return None

@@ -9,7 +9,7 @@ from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from studio.errors import Invalid, NotFound, StudioError, Unauthenticated
+from studio.errors import Invalid, NotFound, StudioError, Unauthenticated, full_disk
 
 API = "/api/"
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -81,6 +81,7 @@ class Sentences:
             error = Invalid(
                 "A text in this form is too long, or holds a character that can't be kept (NUL). Shorten it."
             )
+        error = full_disk(error) or error
         if not isinstance(error, StudioError):
             return None
         if request.path_info.startswith(API):

@@ -20,7 +20,7 @@ from django.urls import URLPattern, path
 from runs.limits import limit
 from runs.models import raw
 from runs.models.raw import RunKey
-from studio.errors import Forbidden, Invalid, NotFound, StudioError, TooLarge, Unavailable
+from studio.errors import Forbidden, Invalid, NotFound, StudioError, TooLarge, Unavailable, full_disk
 from studio.workspace import principals
 from studio.workspace.models import Role
 from studio.workspace.principals import Principal
@@ -260,9 +260,14 @@ def gate(routes: dict[str, Route]) -> Callable[..., HttpResponse]:
             return answer(found.view(_enter(found, request, named), **named), found.status)
         except StudioError as error:
             return refusal(error)
+        except OSError as error:
+            if full := full_disk(error):
+                return refusal(full)
+            raise
         except (OperationalError, InterfaceError) as error:
             return refusal(
-                Unavailable(f"The database does not answer now; try again. ({str(error).splitlines()[0][:200]})")
+                full_disk(error)
+                or Unavailable(f"The database does not answer now; try again. ({str(error).splitlines()[0][:200]})")
             )
 
     return view

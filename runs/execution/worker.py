@@ -16,7 +16,7 @@ from runs.lifecycle import move
 from runs.models import Run
 from runs.queue import wake
 from runs.states import NOT_FINAL, State
-from studio.errors import StudioError, Unavailable
+from studio.errors import StudioError, Unavailable, full_disk
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +65,8 @@ def _one(run: Run) -> Next:
         return ending.end_unstarted(run, State.FAILED, code="Refused", message=error.message)
     except Exception as error:  # the worker loop: one run's trouble must not be another's
         log.exception("step of run %s in %s", run.pk, run.state)
-        return _away(
-            run, Unavailable(f"The worker failed in this step ({type(error).__name__}: {error}); its log says more.")
-        )
+        said = f"The worker failed in this step ({type(error).__name__}: {error}); its log says more."
+        return _away(run, full_disk(error) or Unavailable(said))
 
 
 def _step(run: Run) -> Next:

@@ -26,6 +26,8 @@ WATCH_SECONDS = 0.5
 SWEEP_SECONDS = 10.0
 # A step that prints nothing for this long is stuck.
 BUILD_SECONDS = 4 * 3600
+# A transfer that is cut off is tried again by the engine after 5, 10, 15 … seconds; runs wait for the first of these.
+PATIENCE_SECONDS = 5
 # What an error repeats of the log: enough for an installer's whole complaint.
 TAIL_BYTES = 16_000
 
@@ -172,6 +174,9 @@ def _follow(stream: Iterator[Any], log: Log | None, what: str) -> dict[str, Any]
             missing = re.search(r"not found|manifest unknown|does not exist|denied", words)
             raise NotFound(f"{what}: {words}.") if missing else Unavailable(f"{what}: {words}.")
         aux.update(said.get("aux") or {})
+        again = re.match(r"Retrying in (\d+) second", str(said.get("status") or ""))
+        if again and int(again.group(1)) > PATIENCE_SECONDS:
+            raise Unavailable(f"{what}: it was cut off twice.")
         if log and said.get("status") and not said.get("progress"):
             log(f"{said['id'] + ': ' if said.get('id') else ''}{said['status']}\n".encode())
     return aux
@@ -210,6 +215,8 @@ class _Progress:
         self.step = ""
         self.tail = b""
         self.made: list[str] = []
+        self.cached: list[str] = []
+        self.containers: list[str] = []
         self._partial = ""
         self._cached = False
 
@@ -235,10 +242,14 @@ class _Progress:
                 self.step, self._cached = match.group(1), False
             elif line.startswith(" ---> Using cache"):
                 self._cached = True
-            elif self._cached or self.step.upper().startswith("FROM "):
-                continue  # what this line names was there before
+            elif match := re.match(r" ---> Running in ([0-9a-f]{12,64})$", line):
+                self.containers.append(match.group(1))
+            elif match := re.match(r"Removing intermediate container ([0-9a-f]{12,64})$", line):
+                self.containers = [one for one in self.containers if one != match.group(1)]
+            elif self.step.upper().startswith("FROM "):
+                continue  # what this line names is another build's
             elif match := re.match(r" ---> ([0-9a-f]{12,64})$", line):
-                self.made.append(match.group(1))
+                (self.cached if self._cached else self.made).append(match.group(1))
 
 
 def build(
@@ -310,6 +321,10 @@ def _read(
         failure = Unavailable(f"The Docker engine stopped answering in mid-build ({error}).")
     if stream.was_cut or stream.cancelled():
         failure = BuildCancelled("The build was cancelled as no run waits for it any more.")
+    elif re.search(r"No such image|unknown parent image|layer does not exist", progress.error):
+        failure = Unavailable(
+            "A step that this build shared with another one is gone, as that one failed; it is built anew."
+        )
     elif progress.error:
         step = f" at the step “{progress.step}”" if progress.step else ""
         failure = BuildFailed(
@@ -320,17 +335,44 @@ def _read(
     elif failure is None and not progress.image:
         failure = Unavailable("The Docker engine ended the build without an image; its own log says why.")
     if failure is not None:
-        _sweep(progress.made, engine)
+        # Of builds that share a step and fail together, the last to end removes it.
+        _sweep([*progress.cached, *progress.made], progress.containers, engine)
         raise failure
 
 
-def _sweep(made: list[str], engine: str | None) -> None:
-    """Removes the steps' images of a build that did not end, last first; those that others share stay."""
+def sweep_after(output: bytes, *, engine: str | None, images_too: bool) -> None:
+    """Removes the containers, and on demand the images, of the steps in a build's log that were cut off."""
+    progress = _Progress(lambda data: None)
+    progress.take({"stream": output.decode(errors="replace")})
+    _sweep([*progress.cached, *progress.made] if images_too else [], progress.containers, engine)
+
+
+def _named(image: str, engine: str | None) -> bool:
+    """Whether an image has a tag: removed by its id, it would lose it."""
+    try:
+        return bool(inspect(image, engine=engine).tags)
+    except NotFound:
+        return True
+
+
+def _sweep(made: list[str], containers: list[str], engine: str | None) -> None:
+    """Removes the containers and images of steps of a build that did not end, last first; what others share stays."""
+    for container in containers:
+        try:
+            with sentences(engine):
+                api(engine).remove_container(container, force=True, v=True)
+        except (NotFound, Conflict):
+            continue  # the engine has removed it, or is about to
+        except StudioError as error:
+            logger.warning("a container of a failed build stays on the engine: %s", error)
+            return
     for image in reversed(made):
         # The container of a step that was cut is removed after the engine has let go of us.
         deadline = time.monotonic() + SWEEP_SECONDS
         while True:
             try:
+                if _named(image, engine):
+                    break
                 with sentences(engine):
                     api(engine).remove_image(image, noprune=True)
             except Conflict as error:

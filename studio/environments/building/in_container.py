@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from studio.containers import containers
+from studio.containers import containers, images
 from studio.containers.client import engine_url
 from studio.environments import locks
 from studio.environments.building import resolve
 from studio.environments.building.faults import BuildError, explain
 from studio.environments.building.job import Job
+from studio.environments.logs import build_log
 from studio.environments.models import Lock
 from studio.environments.packages.sources import choices, proxies
 from studio.environments.spec import packages_key
@@ -89,10 +90,12 @@ def run(
         containers.remove(name, engine=engine)
 
 
-def sweep(build_id: int, *, engine: str | None) -> None:
-    """Removes the containers that an earlier try of this build left when its worker was killed."""
+def sweep(build_id: int, *, engine: str | None, images_too: bool = False) -> None:
+    """Removes what an earlier try of this build left when its worker was killed or its engine ended: the containers
+    of the steps that the log tells of, and the steps' images when no try follows that takes them from the cache."""
     for name in containers.names({LABEL: str(build_id)}, engine=engine):
         containers.remove(name, engine=engine)
+    images.sweep_after(build_log(build_id).data, engine=engine, images_too=images_too)
 
 
 def resolved(job: Job, image: str, proxy: str, *, engine: str | None) -> tuple[str, str]:

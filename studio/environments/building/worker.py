@@ -12,14 +12,14 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from studio.environments import credentials, register, spec
-from studio.environments.building import image, venv
+from studio.environments.building import image, in_container, venv
 from studio.environments.building.faults import BuildError, Cancelled
 from studio.environments.building.job import Job
 from studio.environments.building.made import Made
 from studio.environments.logs import Writer
 from studio.environments.models import ACTIVE, Build, Image, State, Use
 from studio.environments.packages.sources import of_site
-from studio.errors import StudioError, Unavailable
+from studio.errors import StudioError, Unavailable, full_disk
 
 logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=30)
@@ -34,6 +34,7 @@ def run(build_id: int) -> None:
         return
     log = Writer(build.pk)
     if build.cancel_requested_at:
+        _forget_steps(build)
         _end(build, log, State.CANCELED, "The build was stopped before it began, as no run waits for it any more.")
         return
     if build.attempts > 1:
@@ -55,12 +56,9 @@ def run(build_id: int) -> None:
     except Exception as error:
         logger.exception("build %s", build.pk)
         if not beat.lost:
-            _fail(
-                build,
-                log,
-                f"The build met an error of the server's own ({type(error).__name__}: {error}).",
-                again=False,
-            )
+            full = full_disk(error)
+            own = f"The build met an error of the server's own ({type(error).__name__}: {error})."
+            _fail(build, log, full.message if full else own, again=False)
     finally:
         beat.stop()
 
@@ -86,6 +84,15 @@ def _claim(build_id: int) -> Build | None:
         )
         return None
     return build
+
+
+def _forget_steps(build: Build) -> None:
+    """Removes what earlier tries had made, when no other try comes to use it."""
+    if build.backend == "docker" and build.attempts > 1:
+        try:
+            in_container.sweep(build.pk, engine=build.engine or None, images_too=True)
+        except StudioError as error:
+            logger.warning("steps of build %s may stay on the engine: %s", build.pk, error)
 
 
 class _Heartbeat:
