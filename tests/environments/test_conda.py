@@ -112,6 +112,16 @@ def test_conda_packages_that_cannot_be_solved_are_named(lab: Workspace, settings
     assert found.state == "failed" and "greeting 2.0" in found.message, found.message
 
 
+def test_a_python_that_no_channel_has_is_refused_with_those_there_are(
+    lab: Workspace, settings: Settings, channel: str
+) -> None:
+    settings.CONDA_CHANNELS = [channel]
+    found = prepared(lab, definition(conda=["python=3.8", "greeting"]))
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}.0"
+    said = f"Python 3.8 can't be had from this site's conda channels; there is {version}."
+    assert found.state == "failed" and found.message == said, found.message
+
+
 def test_a_channel_that_is_away_is_said(lab: Workspace, settings: Settings, tmp_path: Path) -> None:
     settings.CONDA_CHANNELS = ["http://127.0.0.1:1/nowhere"]
     found = prepared(lab, definition(conda=["greeting"]))

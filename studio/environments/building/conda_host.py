@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from packaging.version import Version
 
 from studio.environments import locks, sdk_wheel
 from studio.environments.building import pythons
@@ -42,7 +43,7 @@ def solve(job: Job, work: Path) -> Solved:
     job.log.say("Solving " + ", ".join(job.spec.conda))
     answer = _child(job, work, {"do": "solve", "channels": list(job.spec.channels), "specs": list(job.spec.conda)})
     if "error" in answer:
-        raise BuildError(" ".join(_reason(job, answer["error"]).split()))
+        raise BuildError(" ".join(_reason(job, answer).split()))
     minor = ".".join(answer["python"].split(".")[:2])
     needed = sdk_wheel.requires_python()
     if answer["python"] not in pythons.specifier(needed):
@@ -51,10 +52,15 @@ def solve(job: Job, work: Path) -> Solved:
     return Solved(minor, answer["lock"], recorded.conda if recorded else answer["lock"])
 
 
-def _reason(job: Job, error: str) -> str:
-    """The solver's words; for a Python that no channel has, which ones there are."""
-    found = re.search(r"python ([^\s,]+)[^,]*, for which no candidates were found", error)
-    return f"Python {found.group(1)} can't be had from this site's conda channels: {error}" if found else error
+def _reason(job: Job, answer: dict[str, Any]) -> str:
+    """The solver's words; for a pinned Python that no channel has, which ones there are."""
+    there = [
+        version for version in answer.get("pythons", []) if version in pythons.specifier(sdk_wheel.requires_python())
+    ]
+    if job.spec.python and "pythons" in answer and not any(v in pythons.specifier(job.spec.python) for v in there):
+        newest_first = sorted(there, key=Version, reverse=True)
+        return pythons.sentence(job.spec.python, newest_first, "from this site's conda channels")
+    return str(answer["error"])
 
 
 def install(job: Job, solved: Solved, prefix: Path, final: Path | str, work: Path) -> None:
@@ -66,7 +72,7 @@ def install(job: Job, solved: Solved, prefix: Path, final: Path | str, work: Pat
         raise BuildError(f"The conda packages can't be installed: {answer['error']}")
 
 
-def _child(job: Job, work: Path, request: dict[str, Any]) -> dict[str, str]:
+def _child(job: Job, work: Path, request: dict[str, Any]) -> dict[str, Any]:
     """One call of the child. Only its result file counts: its exit code may be that of a crash after the work."""
     request |= {"platform": PLATFORM[locks.this_platform()], "result": str(work / f"{request['do']}.json")}
     request["cache"] = str(Path(settings.HOME) / "cache" / "conda")
@@ -79,5 +85,5 @@ def _child(job: Job, work: Path, request: dict[str, Any]) -> dict[str, str]:
         failure = error
     if not result.is_file():
         raise failure or BuildError("The conda solver ended without a result; the build log has its last words.")
-    answer: dict[str, str] = json.loads(result.read_text())
+    answer: dict[str, Any] = json.loads(result.read_text())
     return answer

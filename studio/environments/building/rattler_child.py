@@ -23,8 +23,14 @@ from rattler.lock import LockChannel, LockFile, LockPlatform
 ENVIRONMENT = "default"
 
 
-async def solve(request: dict[str, Any]) -> dict[str, str]:
-    """Specs and channels -> a rattler lock file's text and the Python's version."""
+async def pythons(channels: list[rattler.Channel], platforms: list[rattler.Platform]) -> list[str]:
+    """The versions of Python that the channels have."""
+    found = await rattler.Gateway().query(channels, platforms, ["python"], recursive=False)
+    return sorted({str(record.version) for records in found for record in records})
+
+
+async def solve(request: dict[str, Any]) -> dict[str, Any]:
+    """Specs and channels -> a rattler lock file's text and the Python's version; or the error, and which Pythons there are."""
     channels = [rattler.Channel(url) for url in request["channels"]]
     platforms = [rattler.Platform(request["platform"]), rattler.Platform("noarch")]
     try:
@@ -35,7 +41,8 @@ async def solve(request: dict[str, Any]) -> dict[str, str]:
             virtual_packages=rattler.VirtualPackage.detect(),
         )
     except SolverError as error:
-        return {"error": f"The conda packages can't be solved: {error}"}
+        there = await pythons(channels, platforms)
+        return {"error": f"The conda packages can't be solved: {error}", "pythons": there}
     place = LockPlatform(request["platform"])
     lock = LockFile([place])
     lock.set_channels(ENVIRONMENT, [LockChannel(url) for url in request["channels"]])
