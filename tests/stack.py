@@ -201,12 +201,12 @@ def _release(url: str) -> None:
 
 
 @contextlib.contextmanager
-def running_stack(*, reached_at: str = "", **more: str) -> Iterator[Stack]:
-    """A server for as long as the block lasts, with further settings by name.
+def running_stack(*, home: Path | None = None, reached_at: str = "", **more: str) -> Iterator[Stack]:
+    """A server for as long as the block lasts, with further settings by name, on a folder of its own or the one given.
 
     `reached_at`: this machine's address by which containers of other hosts reach it; none: the local engine's gateway.
     """
-    home = Path(tempfile.mkdtemp(prefix="atelier-stack-"))
+    home = home or Path(tempfile.mkdtemp(prefix="atelier-stack-"))
     url, drop = _database(f"stack_{os.getpid()}_{secrets.token_hex(3)}")
     broker = _broker()
     port = free_port()
