@@ -237,6 +237,15 @@ make_wheels() { # PyTorch and Horovod for the distributed tests; compiled once a
   fi
 }
 
+make_community() { # interpret-community for the tests of its explainers; fetched once and kept in ~/.cache/atelier
+  local folder
+  if folder=$(scripts/community.sh ${ATELIER_COMMUNITY:+"$ATELIER_COMMUNITY"}); then
+    echo "ATELIER_COMMUNITY=$(tail -1 <<<"$folder")" >>"$here/env.new"
+  else
+    say "no interpret-community (the reason stands above): tests of its explainers are left out"
+  fi
+}
+
 stop_one() { # stop_one NAME PIDFILE WORD [SIGNAL]
   local pid
   if alive "$2" "$3"; then
@@ -262,6 +271,7 @@ case $command in
     start_docker
     write_programs
     make_wheels
+    make_community
     mv "$here/env.new" "$here/env"
     say "ready after $((SECONDS - started)) s; the addresses are in var/services/env"
     ;;

@@ -103,6 +103,14 @@ def wheels_absent() -> str:
     return f"no wheel of {' and '.join(missing)} in {folder} (scripts/wheels.sh makes them)" if missing else ""
 
 
+def community_absent() -> str:
+    """Empty when scripts/community.sh has left interpret-community in ATELIER_COMMUNITY."""
+    folder = Path(os.environ.get("ATELIER_COMMUNITY") or Path.home() / ".cache" / "atelier" / "interpret-community")
+    os.environ["ATELIER_COMMUNITY"] = str(folder)
+    there = (folder / ".made").is_file()
+    return "" if there else f"no interpret-community in {folder} (scripts/community.sh fetches it)"
+
+
 ABSENT: dict[str, Callable[[], str]] = {
     "docker": docker_absent,
     "chromium": chromium_absent,
@@ -111,6 +119,7 @@ ABSENT: dict[str, Callable[[], str]] = {
     "registry": registry_absent,
     "wheels": wheels_absent,
     "mpi": mpi_absent,
+    "community": community_absent,
 }
 # Fixtures that reach the run database, whichever it is.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "stack"}

@@ -38,6 +38,16 @@ def test_a_users_script_runs_unchanged(script: Path, stack: Stack, tmp_path: Pat
     assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")
 
 
+@pytest.mark.community
+@pytest.mark.xdist_group("stack")
+def test_explanations_of_interpret_community_itself_come_back_equal(stack: Stack, tmp_path: Path):
+    found = os.pathsep.join((str(ROOT / "sdk"), os.environ["ATELIER_COMMUNITY"]))
+    script = HERE / "scripts" / "explain.py"
+    more = {"STORY_DATA": str(DATA), "STORY_PASSWORD": stack.password, "PYTHONPATH": found}
+    done = stack.run_script(script, folder=tmp_path, **more)
+    assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done)
+
+
 @pytest.mark.docker
 @pytest.mark.timeout(600)
 def test_what_if_is_answered_by_a_container_of_a_cluster(stack: Stack, tmp_path: Path):
