@@ -32,13 +32,12 @@ def move(run: Run, to: State, *, reason: str = "", **fields: Any) -> bool:
     elif to == State.PROVISIONING and old == State.RUNNING:
         changes["started_at"] = None  # tried again: the clock starts anew
     columns, values = raw.assignments(Run, changes)
-    with raw.batch():
-        moved = raw.together(
-            (f"UPDATE runs_run SET {columns} WHERE id = %s AND state = %s RETURNING id", [*values, run.pk, str(old)])
-        )
-        if not moved[0]:
-            return False
-        raw.send(*raw.insert(RunEvent(run_id=run.pk, state=to, at=now, reason=reason)))
+    moved = raw.change_and_add(
+        (f"UPDATE runs_run SET {columns} WHERE id = %s AND state = %s", [*values, run.pk, str(old)]),
+        RunEvent(run_id=run.pk, state=to, at=now, reason=reason),
+    )
+    if not moved:
+        return False
     for name, value in changes.items():
         setattr(run, name, value)
     return True

@@ -159,6 +159,8 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
+# A pooler that gives each transaction another connection (PgBouncer before 1.21) knows no prepared statements.
+PREPARED_STATEMENTS = flag("ATELIER_PREPARED_STATEMENTS", True)
 DATABASES = {"default": database(env("DATABASE_URL", f"sqlite:///{HOME / 'atelier.sqlite3'}"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

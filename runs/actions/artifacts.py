@@ -23,6 +23,7 @@ from studio.workspace.storage import Incoming
 
 _INSERT = """INSERT INTO runs_artifact (run_id, path, path_key, size, sha256, content_type, created_at) VALUES {values}
 ON CONFLICT (run_id, path_key) DO NOTHING RETURNING path_key"""
+_INSERT_ONE = _INSERT.format(values=raw.values(1, 7))
 BINARY = "application/octet-stream"
 # mimetypes reads the machine's tables; what the pages preview must not depend on them.
 _KNOWN = {
@@ -120,7 +121,7 @@ def name_files(run_id: str, files: Sequence[Stored]) -> list[str]:
         params += [run_id, file.path, key, file.size, file.sha256, content_type(file.path), now]
     try:
         if len(keys) == 1:  # one statement is a transaction of its own
-            written = raw.rows(_INSERT.format(values=raw.values(1, 7)), params)
+            written = raw.together((_INSERT_ONE, params))[0]
             return [] if written else _replace(run_id, keys, now)
         with transaction.atomic():
             found: set[str] = set()

@@ -114,8 +114,7 @@ def create(workspace_id: int, by: str, new: NewRun) -> Created:
         submitted_by=by,
     )
     try:
-        with raw.batch():
-            _insert(run, name, tags, properties)
+        _insert(run, name, tags, properties)
     except IntegrityError:
         return _repeated(workspace_id, identity, name, new.id)
     if not interactive:
@@ -198,19 +197,23 @@ def moment(value: Any, field: str) -> dt.datetime | None:
 
 
 def _insert(run: Run, experiment: str, tags: dict[str, str | None], properties: dict[str, str]) -> None:
-    row = raw.one(_EXPERIMENT, [run.workspace_id, experiment, 1, run.created_at, 1])
-    assert row is not None
-    run.experiment_id, run.number = row
-    raw.send(*raw.insert(run))
-    raw.send(*raw.insert(born(run)))
+    """Everything in one round trip: nobody else waits for the experiment's row longer than the database needs."""
+    found = ("runs_experiment e WHERE e.workspace_id = %s AND e.name = %s", [run.workspace_id, experiment])
+    statements: list[raw.Statement] = [
+        (_EXPERIMENT, [run.workspace_id, experiment, 1, run.created_at, 1]),
+        raw.insert(run, {"experiment_id": "e.id", "number": "e.last_number"}, found),
+        raw.insert(born(run)),
+    ]
     if tags:
-        params = [value for key, text in tags.items() for value in (run.id, run.experiment_id, key, text)]
-        raw.send(
-            f"INSERT INTO runs_runtag (run_id, experiment_id, key, value) VALUES {raw.values(len(tags), 4)}", params
-        )
+        pairs = [value for pair in tags.items() for value in pair]
+        sql = f"""INSERT INTO runs_runtag (run_id, experiment_id, key, value) SELECT r.id, r.experiment_id, t.column1, t.column2
+            FROM runs_run r, (VALUES {raw.values(len(tags), 2)}) AS t WHERE r.id = %s"""
+        statements.append((sql, [*pairs, run.id]))
     if properties:
         params = [value for key, text in properties.items() for value in (run.id, key, text)]
-        raw.send(f"INSERT INTO runs_runproperty (run_id, key, value) VALUES {raw.values(len(properties), 3)}", params)
+        sql = f"INSERT INTO runs_runproperty (run_id, key, value) VALUES {raw.values(len(properties), 3)}"
+        statements.append((sql, params))
+    run.experiment_id, run.number = raw.in_transaction(*statements)[1][0]
 
 
 def insert_tags(runs: list[Run], tags: dict[str, str | None], properties: dict[str, str]) -> None:

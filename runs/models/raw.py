@@ -7,17 +7,23 @@ PostgreSQL both know; times and booleans, which raw rows give differently, are p
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import connection, transaction
-from django.db.models import AutoField, Model
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db.models import AutoField, JSONField, Model
 
 from studio.errors import NotFound
 
+if TYPE_CHECKING:
+    from runs.models.session import Session
+
 Params = Sequence[Any]
+Statement = tuple[str, Params]
+_PLAIN = frozenset({str, int, float, type(None), dt.datetime})
 
 
 def _adapted(params: Params) -> Params:
@@ -30,84 +36,98 @@ def _adapted(params: Params) -> Params:
 
 @contextmanager
 def _cursor(binary: bool = False) -> Iterator[Any]:
-    """A cursor. On PostgreSQL it is psycopg's own with parameters bound by the server: statements are prepared once
-    and bytes travel as they are, where Django's writes every value into the text of the statement."""
-    if not _is_plain_postgresql():
-        with connection.cursor() as cursor:
+    """A cursor. On PostgreSQL it is psycopg's own with parameters bound by the server: bytes travel as they are, where
+    Django's writes every value into the text of the statement."""
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    session = _session(wrapper)
+    if session is None:
+        with wrapper.cursor() as cursor:
             yield cursor
         return
     import psycopg  # a server on SQLite never needs it
     from psycopg.types.datetime import TimestamptzLoader
 
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        # The connection's time zone is UTC: psycopg's own loader, in C, gives what Django's gives ten times as fast.
-        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
-        if binary:
-            cursor.format = psycopg.pq.Format.BINARY
-        yield cursor
+    with wrapper.wrap_database_errors:
+        session.flush()
+        with psycopg.Cursor(wrapper.connection) as cursor:
+            # The connection's time zone is UTC: psycopg's own loader, in C, gives what Django's gives ten times as fast.
+            cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+            if binary:
+                cursor.format = psycopg.pq.Format.BINARY
+            yield cursor
 
 
-def _is_plain_postgresql() -> bool:
-    return connection.vendor == "postgresql" and not (connection.queries_logged or connection.execute_wrappers)
+def _session(wrapper: Any) -> Session | None:
+    """The session of a connection to PostgreSQL. None on SQLite, and while somebody counts or logs Django's statements."""
+    if wrapper.vendor != "postgresql" or wrapper.queries_logged or wrapper.execute_wrappers:
+        return None
+    wrapper.ensure_connection()
+    kept: Session | None = getattr(wrapper, "atelier_session", None)
+    if kept is None or kept.server is not wrapper.connection:
+        from runs.models.session import Session
+
+        kept = wrapper.atelier_session = Session(wrapper.connection, settings.PREPARED_STATEMENTS)
+    return kept
 
 
 @contextmanager
 def batch() -> Iterator[None]:
-    """A transaction whose statements are sent together where the database can (PostgreSQL's pipeline mode).
+    """A transaction; on PostgreSQL its begin, what `send` gives and its end travel with their neighbours.
 
     Only the functions of this module may be used in it, no model: Django does not know of this transaction.
     Inside a transaction of Django's it is a savepoint of that.
     """
-    if not _is_plain_postgresql() or connection.in_atomic_block:
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    session = _session(wrapper)
+    if session is None or wrapper.in_atomic_block:
         with transaction.atomic():
             yield
         return
-    connection.ensure_connection()
-    server = connection.connection
-    # By hand: psycopg's own transaction() waits for the server at its begin and at its end, pipeline or not.
-    with connection.wrap_database_errors:
-        try:
-            with server.pipeline():
-                with _cursor() as cursor:
-                    cursor.execute("BEGIN")
-                yield
-                with _cursor() as cursor:
-                    cursor.execute("COMMIT")
-        except BaseException:
-            _roll_back(server)
-            raise
+    with wrapper.wrap_database_errors, session.batch():
+        yield
 
 
-def _roll_back(server: Any) -> None:
-    from psycopg.pq import TransactionStatus
-
-    if server.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-        with _cursor() as cursor:
-            cursor.execute("ROLLBACK")
-
-
-def together(*statements: tuple[str, Params]) -> list[list[tuple[Any, ...]]]:
-    """The rows of several statements; within `batch` they make one round trip."""
-    with ExitStack() as stack:
-        cursors = [stack.enter_context(_cursor()) for _ in statements]
-        if not _is_plain_postgresql():  # a cursor of SQLite is read before the next statement changes its rows
-            return [_read(cursor, sql, params) for cursor, (sql, params) in zip(cursors, statements, strict=True)]
-        for cursor, (sql, params) in zip(cursors, statements, strict=True):
-            cursor.execute(sql, _adapted(params))
-        return [cursor.fetchall() for cursor in cursors]
+def together(*statements: Statement) -> list[list[tuple[Any, ...]]]:
+    """The rows of several statements; on PostgreSQL they make one round trip."""
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    session = _session(wrapper)
+    if session is None:
+        return [rows(sql, params) for sql, params in statements]
+    with wrapper.wrap_database_errors:
+        return session.execute(*statements)
 
 
-def _read(cursor: Any, sql: str, params: Params) -> list[tuple[Any, ...]]:
-    cursor.execute(sql, _adapted(params))
-    return list(cursor.fetchall())
+def in_transaction(*statements: Statement) -> list[list[tuple[Any, ...]]]:
+    """The rows of several statements in a transaction of their own; on PostgreSQL all of it is one round trip."""
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    session = _session(wrapper)
+    if session is None or wrapper.in_atomic_block:
+        with transaction.atomic():
+            return together(*statements)
+    with wrapper.wrap_database_errors:
+        return session.transaction(statements)
+
+
+def change_and_add(update: Statement, row: Model) -> bool:
+    """Run an UPDATE that matches one row or none, and when it did add `row`; both or nothing. Whether it matched."""
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    sql, values = insert(row)
+    if wrapper.vendor == "postgresql":  # one statement does both
+        added = sql.replace(" VALUES (", " SELECT ", 1).removesuffix(")") + " FROM changed RETURNING 1"
+        return bool(together((f"WITH changed AS ({update[0]} RETURNING 1) {added}", [*update[1], *values]))[0])
+    with transaction.atomic():
+        if not run(*update):
+            return False
+        run(sql, values)
+    return True
 
 
 def rows(sql: str, params: Params = (), *, binary: bool = False) -> list[tuple[Any, ...]]:
     """All rows of a statement. `binary` reads large bytes without decoding them from text; not for JSON columns."""
     with _cursor(binary) as cursor:
         cursor.execute(sql, _adapted(params))
-        return cursor.fetchall()
+        # A statement that gives no rows has no description; SQLite's cursor is read before the next statement.
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 def one(sql: str, params: Params = ()) -> tuple[Any, ...] | None:
@@ -126,21 +146,46 @@ def run(sql: str, params: Params = ()) -> int:
 
 def send(sql: str, params: Params = ()) -> None:
     """Execute without asking how many rows it touched: inside `batch` nothing waits for it."""
-    with _cursor() as cursor:
-        cursor.execute(sql, _adapted(params))
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    session = _session(wrapper)
+    if session is None:
+        run(sql, params)
+        return
+    with wrapper.wrap_database_errors:
+        session.later((sql, params))
 
 
-def insert(row: Model) -> tuple[str, list[Any]]:
-    """The INSERT of a model's row and its parameters, without what the query compiler costs."""
-    columns, fields = _columns(type(row))
-    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-    return f"INSERT INTO {row._meta.db_table} ({columns}) VALUES ({marks(len(fields))})", values
+def insert(row: Model, computed: dict[str, str] | None = None, source: Statement = ("", ())) -> Statement:
+    """The INSERT of a model's row, without what the query compiler costs.
+
+    `computed` are columns that the database takes from `source` (what follows FROM), and the statement gives them back.
+    """
+    given = computed or {}
+    columns = [(column, field) for column, field in _columns(type(row)) if column not in given]
+    values = [_prepared(field, field.pre_save(row, True)) for _, field in columns]
+    into = f"INSERT INTO {row._meta.db_table} ({_listed([*(column for column, _ in columns), *given])})"
+    if not given:
+        return f"{into} VALUES ({marks(len(columns))})", values
+    taken = ", ".join(given.values())
+    sql = f"{into} SELECT {marks(len(columns))}, {taken} FROM {source[0]} RETURNING {_listed(given)}"
+    return sql, [*values, *source[1]]
+
+
+def _prepared(field: Any, value: Any) -> Any:
+    """The value as the database takes it. Most are that already, and Django's way to find out is long."""
+    if type(value) in _PLAIN and type(field) is not JSONField:
+        return value
+    return field.get_db_prep_save(value, connection)
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
 
 
 @cache
-def _columns(model: type[Model]) -> tuple[str, list[Any]]:
+def _columns(model: type[Model]) -> list[tuple[str, Any]]:
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, AutoField)]
-    return ", ".join(f'"{field.column}"' for field in fields), fields
+    return [(str(field.column), field) for field in fields]
 
 
 def assignments(model: type[Model], changes: dict[str, Any]) -> tuple[str, list[Any]]:
@@ -208,10 +253,10 @@ _KEY = "SELECT id, state, workspace_id, experiment_id, parent_id, root_id, kind 
 
 def run_key(run_id: str) -> RunKey:
     """The run, or NotFound. One query by primary key."""
-    row = one(_KEY, [run_id])
-    if row is None:
+    found = together((_KEY, [run_id]))[0]
+    if not found:
         raise no_run(run_id)
-    return RunKey._make(row)
+    return RunKey._make(found[0])
 
 
 def no_run(run_id: str) -> NotFound:

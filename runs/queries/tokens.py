@@ -13,7 +13,7 @@ FROM runs_run r JOIN workspace_workspace w ON w.id = r.workspace_id WHERE r.toke
 
 def run_of(digest: str) -> RunIdentity | None:
     """The run with this token's digest, None for an unknown one and for that of a run that is final."""
-    row = raw.one(_SQL, [digest])
+    row = next(iter(raw.together((_SQL, [digest]))[0]), None)
     if row is None or is_final(row[1]):
         return None
     key = RunKey._make(row[:7])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import uuid
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import DataError, close_old_connections, connection
 
 from runs.actions import metrics, state
 from runs.models import MetricBatch, MetricChunk, MetricSeries, Run, RunEvent, raw
@@ -111,3 +112,43 @@ def test_times_are_kept_as_the_models_keep_them(api: Api) -> None:
     for time in (shown["created_at"], shown["ended_at"], event["at"], artifact["created_at"]):
         assert time.endswith("Z") and "+" not in time and len(time) in (20, 27)
     assert event["at"] == shown["ended_at"] == raw.iso(Run.objects.get().ended_at)
+
+
+def test_batches_of_every_size_are_kept_whole(api: Api) -> None:
+    # More different statements than a connection keeps prepared, some of them too long to be prepared at all.
+    run = api.start()["id"]
+    for size in [*range(1, 51), 1]:
+        assert post(api, run, *(entry(f"m{i}", {"": [float(size)]}) for i in range(size))) == size
+    found = whole(api, run)
+    assert found["m0"]["columns"][""] == [*map(float, range(1, 51)), 1.0]
+    assert {len(metric["columns"][""]) for metric in found.values()} == {51, *range(1, 50)}
+
+
+def test_a_database_that_went_away_is_said_once_and_the_next_request_works(api: Api) -> None:
+    run = api.start()["id"]
+    post(api, run, entry("loss", {"": [1.0]}))
+    batch: dict[str, Any] = {"batch": str(uuid.uuid4()), "series": [entry("loss", {"": [2.0]})]}
+    if connection.vendor == "postgresql":
+        end_this_connection()
+        assert "try again" in api.refused(503, "POST", f"/runs/{run}/metrics", batch)
+        close_old_connections()  # the server does it before each request, Django's test client does not
+    else:
+        connection.close()  # a file goes away no further than this
+    assert api.ok("POST", f"/runs/{run}/metrics", batch) == {"accepted": 1}
+    assert whole(api, run)["loss"]["columns"][""] == [1.0, 2.0]
+
+
+def end_this_connection() -> None:
+    """Have the server end our connection, and return when it has."""
+    import psycopg
+
+    pid = connection.connection.info.backend_pid
+    with psycopg.connect(connection.connection.info.dsn, password=connection.settings_dict["PASSWORD"]) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+
+
+def test_a_nul_that_reaches_the_database_is_refused_and_never_cut(api: Api) -> None:
+    run = raw.run_key(api.start()["id"])
+    with pytest.raises((DataError, ValueError, NotFound)):
+        raw.run_key(run.id + "\x00more")
+    assert raw.run_key(run.id) == run
