@@ -25,8 +25,8 @@ from studio.workspace import principals
 from studio.workspace.models import Role
 from studio.workspace.principals import Principal
 
-# Arrays as lists; times with Z, as `raw.iso` writes them.
-OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z
+# Arrays as lists; times with Z, as `raw.iso` writes them: SQLite gives those of a plain column without their offset (UTC).
+OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 JSON = "application/json"
 
 
@@ -276,8 +276,15 @@ def gate(routes: dict[str, Route]) -> Callable[..., HttpResponse]:
 _CONVERTERS = {"path": "path", "v": "int"}
 
 
+_FIRST = (
+    *("/runs/{id}/metrics", "/workspaces/{ws}/runs", "/runs/{id}/end", "/runs/{id}/artifacts/{path}"),
+    *("/runs/{id}/logs/{path}", "/runs/{id}"),
+)
+
+
 def urlpatterns() -> list[URLPattern]:
-    """The registered routes as Django's patterns, one for each path; those of running jobs are tried first."""
+    """The registered routes as Django's patterns, one for each path. Django tries them one after the other, so those
+    that running jobs ask for most come first, then the others of a run."""
     by_path: dict[str, dict[str, Route]] = {}
     for found in ROUTES:
         by_path.setdefault(found.path, {})[found.method] = found
@@ -288,5 +295,11 @@ def urlpatterns() -> list[URLPattern]:
 
     return [
         path(re.sub(r"\{(\w+)\}", convert, path_.lstrip("/")), gate(methods), name=f"api {path_}")
-        for path_, methods in sorted(by_path.items(), key=lambda item: not item[0].startswith("/runs/{id}"))
+        for path_, methods in sorted(by_path.items(), key=lambda item: _turn(item[0]))
     ]
+
+
+def _turn(path_: str) -> int:
+    if path_ in _FIRST:
+        return _FIRST.index(path_)
+    return len(_FIRST) + (not path_.startswith("/runs/{id}"))
