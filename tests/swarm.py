@@ -203,17 +203,18 @@ class Swarm:
         """ready or down, as the manager sees it."""
         return self.one.docker("node", "inspect", "-f", "{{.Status.State}}", "two", check=False)
 
-    def load(self, image: str) -> None:
-        """Copies an image from the suite's engine to both."""
-        loads = []
-        for engine in self.engines:
-            source = subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE)
-            words = ["docker", "--host", f"unix://{engine.socket}", "load", "-q"]
-            loads.append((source, subprocess.Popen(words, stdin=source.stdout, stdout=subprocess.DEVNULL)))
-            assert source.stdout
-            source.stdout.close()
-        for source, load in loads:
-            assert (load.wait(120), source.wait(120)) == (0, 0), f"{image} could not be copied"
+    def load(self, *names: str) -> None:
+        """Copies images from the suite's engine to both."""
+        for name in names:
+            loads = []
+            for engine in self.engines:
+                source = subprocess.Popen(["docker", "save", name], stdout=subprocess.PIPE)
+                words = ["docker", "--host", f"unix://{engine.socket}", "load", "-q"]
+                loads.append((source, subprocess.Popen(words, stdin=source.stdout, stdout=subprocess.DEVNULL)))
+                assert source.stdout
+                source.stdout.close()
+            for source, load in loads:
+                assert (load.wait(240), source.wait(240)) == (0, 0), f"{name} could not be copied"
 
     def _cables(self) -> None:
         for space in self.spaces.values():

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from studio.containers import images
+from studio.environments import sdk_wheel
+from studio.environments.building.image import KEY_LABEL
 from tests.execution.live import TICKS, USER_MANAGED, Live, ticks_of
 from tests.stack import Stack, answer_of, running_stack, wait_for
 from tests.swarm import Engine, Swarm
@@ -23,8 +26,8 @@ BUILD_SECONDS = 120
 def hosts(swarm: Swarm) -> Iterator[Stack]:
     """A server whose clusters are on the two hosts."""
     wheels = os.environ.get("ATELIER_WHEELS") or str(Path.home() / ".cache" / "atelier" / "wheels")
-    settings = {"ATELIER_COMPUTE_BACKEND": "swarm", "ATELIER_ENGINE_AWAY_SECONDS": "5", "ATELIER_FIND_LINKS": wheels}
-    with running_stack(reached_at=swarm.here, **swarm.environment, **settings) as stack:
+    told = {"ATELIER_COMPUTE_BACKEND": "swarm", "ATELIER_ENGINE_AWAY_SECONDS": "5", "ATELIER_FIND_LINKS": wheels}
+    with running_stack(reached_at=swarm.here, **swarm.environment, **told) as stack:
         yield stack
 
 
@@ -127,15 +130,19 @@ def test_a_lost_host_ends_a_run_on_all_hosts_or_has_it_tried_again_and_is_clean_
     swarm.two.plug()
     swarm.has("ready")
     wait_for(lambda: not [*left_of(swarm.two, ends), *left_of(swarm.two, again)], 60, "its containers are gone")
-    # The sweep lets runs that have only just ended alone: these ended an hour ago.
+    sweep_all(live)
+    live.client.call("DELETE", f"/workspaces/{live.stack.workspace}/computes/{target}")
+    wait_for(lambda: not swarm.two.docker("volume", "ls", "-q"), 60, "its volumes are gone")
+
+
+def sweep_all(live: Live) -> None:
+    """The sweep, an hour after the runs have ended: it lets those that have only just done so alone."""
     live.stack.manage(
         *("shell", "--no-imports", "-c"),
         "from datetime import timedelta; from django.db.models import F; from runs.models import Run;"
         "from runs.execution.sweep import sweep;"
         "Run.objects.exclude(ended_at=None).update(ended_at=F('ended_at') - timedelta(hours=1)); sweep()",
     )
-    live.client.call("DELETE", f"/workspaces/{live.stack.workspace}/computes/{target}")
-    wait_for(lambda: not swarm.two.docker("volume", "ls", "-q"), 60, "its volumes are gone")
 
 
 def left_of(engine: Engine, run_id: str) -> list[str]:
@@ -143,7 +150,45 @@ def left_of(engine: Engine, run_id: str) -> list[str]:
     return engine.docker("ps", "-aq", "--filter", f"label=atelier.run={run_id}").split()
 
 
+def test_a_plain_engine_that_loses_its_power_ends_its_runs_or_has_them_tried_again_when_it_is_back(swarm: Swarm):
+    """One of the two engines by itself, without the swarm."""
+    engine = swarm.two
+    told = {"DOCKER_HOST": f"unix://{engine.socket}", "ATELIER_COMPUTE_BACKEND": "docker"}
+    with running_stack(reached_at=swarm.here, ATELIER_ENGINE_AWAY_SECONDS="5", **told) as stack:
+        live = Live(stack)
+        target = cluster(live, "plain")
+        ends, again = (submit(live, target, TICKS, "200", "0.1", **more) for more in ({}, {"maxRetries": 1}))
+        for run_id in (ends, again):
+            live.says(run_id, "tick 1", BUILD_SECONDS)
+        engine.kill()
+        try:
+            lost = live.ends(ends)
+            assert (lost["status"], lost["error"]["code"]) == ("NotResponding", "NodeLost"), lost["error"]
+            assert "does not answer" in lost["error"]["message"], lost["error"]
+            waits = live.reaches(again, "Provisioning")
+            events = live.client.call("GET", f"/runs/{again}/events")["items"]
+            assert any("Tried again (1 of 1)" in event["reason"] for event in events), (waits, events)
+        finally:
+            engine.start()
+            engine.ready()
+            swarm.has("ready")
+        assert live.ends(again, 120)["status"] == "Completed"
+        assert ticks_of(live.log(again)).count(199) == 1
+        sweep_all(live)
+        assert not left_of(engine, ends) and not left_of(engine, again)
+        live.client.call("DELETE", f"/workspaces/{stack.workspace}/computes/{target}")
+        wait_for(lambda: not engine.docker("volume", "ls", "-q"), 60, "its volumes are gone")
+
+
+def built_already() -> list[str]:
+    """Images with PyTorch (the large ones) and this very SDK that tests before this one had the suite's engine build."""
+    found = images.list_images({KEY_LABEL: None})
+    ours = [tag for one in found if one.size > 10**9 for tag in one.tags]
+    return [tag for tag in ours if tag.endswith(f":{sdk_wheel.digest()[:12]}")]
+
+
 @pytest.mark.wheels
 def test_horovod_and_ddp_learn_over_two_hosts_what_one_process_learns(hosts: Stack, swarm: Swarm, tmp_path: Path):
+    swarm.load(*built_already())
     story(hosts, tmp_path, "horovod_2x2.py")
     wait_for(lambda: not swarm.one.docker("service", "ls", "-q"), 30, "no service is left")
