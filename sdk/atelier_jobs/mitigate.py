@@ -35,7 +35,9 @@ def main() -> int:
         return mitigated(job, spec)
     except DataError as error:
         print(f"Error: {error}", file=sys.stderr)
-        return 2
+    except ModuleNotFoundError as error:
+        print(f"Error: the environment lacks the package {error.name}. Choose one that has it.", file=sys.stderr)
+    return 2
 
 
 def mitigated(job: Job, spec: dict[str, Any]) -> int:
@@ -195,7 +197,13 @@ def original(job: Job, spec: dict[str, Any], data: Data) -> list[int] | None:
     if not spec["model"]:
         plain = estimator(spec).fit(data.x_train, data.y_train)
         return _numbers(plain.predict(data.x_test)).tolist()
-    name, model = spec["model"], job.model()
+    name = spec["model"]
+    try:
+        model = job.model()
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:
+        raise DataError(f"The model {name} can't be loaded: {type(error).__name__}: {str(error)[:500]}") from error
     if not hasattr(model, "predict"):
         raise DataError(f"The model {name} holds a {type(model).__name__}, which has no predict.")
     rows: Any = data.raw_test if getattr(model, "feature_names_in_", None) is not None else data.raw_test.to_numpy()
