@@ -94,13 +94,16 @@ def sweep_folders() -> list[str]:
     if not jobs_folder().is_dir():
         return []
     settled = timezone.now() - SETTLED
+    old = [folder for folder in jobs_folder().iterdir() if folder.stat().st_mtime <= settled.timestamp()]
+    if not old:
+        return []
     wanted = set()
     for alive in ({"run__state__in": NOT_FINAL}, {"run__ended_at__gte": settled}):
         rows = RunTask.objects.filter(backend="process", **alive).values_list("run_id", "attempt", "index")
         wanted |= {Job(run_id=run_id, attempt=attempt, task=index).folder_name for run_id, attempt, index in rows}
     swept = []
-    for folder in jobs_folder().iterdir():
-        if folder.name in wanted or folder.stat().st_mtime > settled.timestamp():
+    for folder in old:
+        if folder.name in wanted:
             continue
         log.warning("removing %s, left by a run that is over", folder)
         ProcessExecutor().clean_folder(folder)

@@ -13,7 +13,7 @@ from runs.execution.later import later
 from runs.execution.lease import keep, lease
 from runs.execution.next import BEAT, Next, soon
 from runs.lifecycle import move
-from runs.models import Run
+from runs.models import Run, raw
 from runs.queue import wake
 from runs.states import NOT_FINAL, State
 from studio.errors import StudioError, Unavailable, full_disk
@@ -93,7 +93,8 @@ def wake_all() -> int:
     """The beat: wakes every run that may have something to do and that nobody holds. Returns how many."""
     free = Q(leased_until=None) | Q(leased_until__lt=timezone.now()) | ~Q(leased_by="")
     waits_for_people = Q(kind=Run.Kind.INTERACTIVE, cancel_requested_at=None)
-    runs = Run.objects.filter(free, state__in=NOT_FINAL).exclude(waits_for_people).order_by("created_at")
+    under_way = Run.objects.extra(where=[f"runs_run.{raw.UNDER_WAY}"])
+    runs = under_way.filter(free).exclude(waits_for_people).order_by("created_at")
     ids = list(runs.values_list("pk", flat=True))
     for run_id in ids:
         wake(run_id)

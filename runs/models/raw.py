@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import AutoField, JSONField, Model
 
+from runs.states import NOT_FINAL
 from studio.errors import NotFound
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 Params = Sequence[Any]
 Statement = tuple[str, Params]
 _PLAIN = frozenset({str, int, float, type(None), dt.datetime})
+# The few runs under way, by the partial index runs_not_final: SQLite takes it only when the states are written out, in
+# the order of the index's own list. As parameters they make it walk all the runs there ever were.
+UNDER_WAY = f"state IN ({', '.join(repr(state) for state in sorted(s.value for s in NOT_FINAL))})"
 
 
 def _adapted(params: Params) -> Params:

@@ -90,6 +90,12 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["experiment", "-created_at", "-id"], name="runs_of_an_experiment"),
             models.Index(fields=["workspace", "-created_at", "-id"], name="runs_of_a_workspace"),
+            models.Index(fields=["experiment", "state", "-created_at", "-id"], name="runs_of_a_state"),
+            models.Index(
+                fields=["experiment", "-created_at", "-id"],
+                name="runs_archived",
+                condition=models.Q(archived_at__isnull=False),
+            ),
             models.Index(fields=["parent", "created_at", "id"], name="runs_of_a_parent"),
             models.Index(
                 fields=["created_at"],

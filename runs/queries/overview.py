@@ -11,19 +11,16 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from runs.models import Experiment, Run, raw
-from runs.states import NOT_FINAL
 from studio.workspace.models import Workspace
 
 PAGE = 50
-# States written out and not as parameters, and a workspace that no index may answer (the plus): only then does SQLite
-# take the partial index runs_not_final of the few runs under way; any other walks all the runs there ever were.
-_LIVE = "SELECT id, experiment_id FROM runs_run WHERE state IN ({}) AND +workspace_id = %s"
+# A workspace that no index may answer (the plus): only then does SQLite take the index of the few runs under way.
+_LIVE = f"SELECT id, experiment_id FROM runs_run WHERE {raw.UNDER_WAY} AND +workspace_id = %s"
 
 
 def _under_way(workspace: Workspace) -> list[tuple[str, int]]:
     """(run id, experiment id) of the workspace's runs that are not final, children too; one look at the partial index."""
-    states = ", ".join(f"'{state}'" for state in sorted(NOT_FINAL))  # the order of the index's own list
-    return [(key, experiment) for key, experiment in raw.rows(_LIVE.format(states), [workspace.pk])]
+    return [(key, experiment) for key, experiment in raw.rows(_LIVE, [workspace.pk])]
 
 
 def running(workspace: Workspace, most: int = 10) -> list[Run]:

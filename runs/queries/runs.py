@@ -250,8 +250,7 @@ def _status(statuses: Sequence[str]) -> tuple[Any, ...]:
         )
         params += [*plain, *_FINAL]
     if CANCEL_REQUESTED in statuses:
-        parts.append(f"(r.cancel_requested_at IS NOT NULL AND r.state NOT IN ({final}))")
-        params += _FINAL
+        parts.append(f"(r.cancel_requested_at IS NOT NULL AND r.{raw.UNDER_WAY})")
     return ("(" + " OR ".join(parts) + ")", *params)
 
 

@@ -41,7 +41,7 @@ def filters_of(request: HttpRequest, experiment: Experiment) -> listing.Filters:
         archived=query.get("archived") == "1",
     )
     if name := query.get("metric", "").strip():
-        found.extra.append(_metric_condition(name, query))
+        found.extra.append(_metric_condition(experiment.pk, name, query))
     if text := query.get("q", "").strip():
         found.extra.append(
             ("(LOWER(r.display_name) LIKE %s ESCAPE '!' OR LOWER(r.id) LIKE %s ESCAPE '!')", [_like(text)] * 2)
@@ -54,18 +54,22 @@ def _like(text: str) -> str:
     return f"%{escaped}%"
 
 
-def _metric_condition(name: str, query: QueryDict) -> tuple[str, list[Any]]:
+def _metric_condition(experiment_id: int, name: str, query: QueryDict) -> tuple[str, list[Any]]:
     operator = OPERATORS.get(query.get("op", "ge"))
     if operator is None:
         raise Invalid(f"{query.get('op')!r} is no comparison; there are {', '.join(OPERATORS)}.", "op")
-    exists = "EXISTS (SELECT 1 FROM runs_metricseries f WHERE f.run_id = r.id AND f.name = %s AND f.\"column\" = ''"
+    # The experiment is said twice so that the few runs of a rare value are found by the index of the metric's values.
+    exists = (
+        "EXISTS (SELECT 1 FROM runs_metricseries f WHERE f.run_id = r.id AND f.experiment_id = %s AND f.name = %s "
+        "AND f.\"column\" = ''"
+    )
     if not query.get("value", "").strip():
-        return f"{exists})", [name]
+        return f"{exists})", [experiment_id, name]
     try:
         value = float(query.get("value", ""))
     except ValueError:
         raise Invalid(f"{query['value'][:40]!r} is no number to compare the metric {name!r} with.", "value") from None
-    return f"{exists} AND f.last {operator} %s)", [name, value]
+    return f"{exists} AND f.last {operator} %s)", [experiment_id, name, value]
 
 
 def _columns(request: HttpRequest, known: list[str]) -> list[str]:
