@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.utils import timezone
@@ -25,14 +26,14 @@ from studio.compute import placing
 from studio.environments import prepare
 from studio.errors import StudioError
 
+log = logging.getLogger(__name__)
 # How long uploads may go on after the script has ended: of a cancelled run, and of any other while it is heard of.
 CANCELLED_UPLOAD = dt.timedelta(seconds=60)
 SILENT_UPLOAD = dt.timedelta(minutes=5)
 # A delivery that takes longer is given up; what it sent is kept.
 DELIVERY = dt.timedelta(minutes=10)
 STARTED = timezone.now()
-log = logging.getLogger(__name__)
-LOOK_SECONDS, SLOW_SECONDS = 0.1, 1.0
+LOOK_SECONDS, SLOW_SECONDS = 0.05, 1.0
 LIMITS = {"error_code": 100, "error_message": 3000, "error_details": 16_000}
 
 
@@ -54,12 +55,25 @@ def finalizing(run: Run) -> Next:
             return _see_to_the_end(run, row)
     ends = [_ended(run, row) for row in rows]
     logs.close_all(run.pk)
+    ended = [row for row in rows if _backend(row).ends_whole]
     for row in rows:
-        _backend(row).clean(gang.job_of(run, row))
+        if row not in ended:
+            _backend(row).clean(gang.job_of(run, row))
     found = verdict(_asked(run), ends, _ranks(run))
     _leave(run)
     _final(run, found, reason=found.message)
+    _remove(run, ended)
     return BEAT
+
+
+def _remove(run: Run, rows: Iterable[RunTask]) -> None:
+    """Removes jobs that nobody waits for. What a worker that is killed here or an engine that is away leaves of them is
+    removed by the sweep."""
+    for row in rows:
+        try:
+            _backend(row).clean(gang.job_of(run, row))
+        except StudioError as error:
+            log.info("left to the sweep: %s of the run %s (%s)", row.index, run.pk, error.message)
 
 
 def _backend(row: RunTask) -> Executor:
@@ -73,8 +87,8 @@ def _see_to_the_end(run: Run, row: RunTask) -> Next:
     if look.state in ("created", "running"):
         if _gives_up(run, row):
             backend.stop(job, now=True)
-        since = timezone.now() - (row.reported_at or timezone.now())
-        return soon(LOOK_SECONDS if since < dt.timedelta(seconds=3) else SLOW_SECONDS)
+        since = (timezone.now() - (row.reported_at or timezone.now())).total_seconds()
+        return soon(min(SLOW_SECONDS, max(LOOK_SECONDS, since / 10)))  # an end is seen a tenth late at the most
     if look.exit_code == 0 and row.reported_at:
         return _close(row, look)
     # The agent was killed: first what it had started, which may still write, then what it had left.
@@ -200,7 +214,8 @@ def is_silent(run: Run) -> bool:
 
 def node_lost(run: Run, why: str) -> Next:
     """The host of a running job is gone: tried again when the submitter allows it, else the run ends."""
-    _end_survivors(run)
+    # Nodes of a run that lost one of its hosts end with it.
+    _remove(run, RunTask.objects.filter(run=run, attempt=run.retries, backend="swarm"))
     retries = script_spec.check(run.definition).max_retries
     if run.retries < retries and not run.cancel_requested_at:
         placing.release(run.pk)
@@ -215,15 +230,6 @@ def node_lost(run: Run, why: str) -> Next:
     _leave(run)
     _final(run, Verdict(State.NOT_RESPONDING, "NodeLost", why), reason=why)
     return BEAT
-
-
-def _end_survivors(run: Run) -> None:
-    """Nodes of a run that lost one of its hosts end with it. What can't be reached now is left to the sweep."""
-    for row in RunTask.objects.filter(run=run, attempt=run.retries, backend="swarm"):
-        try:
-            _backend(row).clean(gang.job_of(run, row))
-        except StudioError as error:
-            log.info("left to the sweep: %s of the run %s (%s)", row.index, run.pk, error.message)
 
 
 def _leave(run: Run) -> None:

@@ -110,6 +110,9 @@ def _plain(run_id: str) -> str:
 class Executor(Protocol):
     """A backend. Every verb may be called again at any time, by any worker, in any state of the job."""
 
+    ends_whole: bool
+    """Whether nothing of a job runs any more once it is `exited`: then its run's end need not wait for `clean`."""
+
     def start(self, job: Job) -> None:
         """Starts the job; one that was started before, running or ended, is left alone.
 

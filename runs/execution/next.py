@@ -17,5 +17,5 @@ BEAT = Next(None)
 
 
 def soon(seconds: float) -> Next:
-    """In so many seconds, at least a tenth."""
-    return Next(max(0.1, seconds))
+    """In so many seconds, at least a twentieth."""
+    return Next(max(0.05, seconds))

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from atelier.errors import UserError
 from tests.execution.live import Live
-from tests.execution.test_docker_jobs import BUILD_SECONDS, environment, left_of
+from tests.execution.test_docker_jobs import BUILD_SECONDS, environment, left_of, nothing_is_left_of
 from tests.stack import running_stack
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("stack"), pytest.mark.timeout(400)]
@@ -38,4 +38,4 @@ def test_local_means_containers_and_one_that_cannot_reach_the_server_is_explaine
     assert any(left_of(run_id)) and not live.folder(run_id).exists()
     live.cancel(run_id)
     assert live.ends(run_id)["status"] == "Canceled"
-    assert left_of(run_id) == []
+    assert nothing_is_left_of(run_id)

@@ -32,6 +32,8 @@ DELIVERY_MEMORY_MB = 512
 class DockerExecutor:
     """See runs.execution.executor.Executor."""
 
+    ends_whole = True  # the kernel ends what is left in a container whose first process has ended
+
     def start(self, job: Job) -> None:
         """Makes what is missing of network, volume and container, and starts the container."""
         state = containers.inspect(job.name, engine=job.engine)

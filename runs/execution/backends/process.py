@@ -67,6 +67,8 @@ def jobs_folder() -> Path:
 class ProcessExecutor:
     """See runs.execution.executor.Executor."""
 
+    ends_whole = False  # what the script had set free of its session goes on until `clean`
+
     def start(self, job: Job) -> None:
         """Starts the agent under its wrapper, detached from this worker."""
         folder = self._folder(job)

@@ -44,6 +44,8 @@ WAITING = ("new", "pending", "allocated", "assigned", "accepted", "preparing", "
 class SwarmExecutor:
     """See runs.execution.executor.Executor."""
 
+    ends_whole = False  # what a host that is down was running may go on there
+
     def start(self, job: Job) -> None:
         """Makes what is missing of volume, network and secret, then the service; the swarm starts its task."""
         name = name_of(job)
