@@ -25,8 +25,8 @@ from studio.workspace import principals
 from studio.workspace.models import Role
 from studio.workspace.principals import Principal
 
-# Arrays as lists; times with Z, as `raw.iso` writes them: SQLite gives those of a plain column without their offset (UTC).
-OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
+# Arrays as lists; times with Z, as `raw.iso` writes them.
+OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS | raw.WIRE_TIMES
 JSON = "application/json"
 
 

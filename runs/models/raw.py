@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import AutoField, JSONField, Model
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Params = Sequence[Any]
 Statement = tuple[str, Params]
 _PLAIN = frozenset({str, int, float, type(None), dt.datetime})
+# SQLite's times come without a zone: UTC like all that is kept.
+WIRE_TIMES = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 # The few runs under way, by the partial index runs_not_final: SQLite takes it only when the states are written out, in
 # the order of the index's own list. As parameters they make it walk all the runs there ever were.
 UNDER_WAY = f"state IN ({', '.join(repr(state) for state in sorted(s.value for s in NOT_FINAL))})"
@@ -236,7 +239,7 @@ def iso(value: Any) -> str | None:
 
 
 def moment(value: Any) -> Any:
-    """The same for an answer of many rows: text, or a time that orjson writes so itself (with OPT_UTC_Z)."""
+    """The same for an answer of many rows: text, or a time that orjson writes so itself (with WIRE_TIMES)."""
     return iso(value) if isinstance(value, str) else value
 
 

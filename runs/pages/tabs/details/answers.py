@@ -5,14 +5,14 @@ from __future__ import annotations
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from runs.models import Run
+from runs.models import Run, raw
 from runs.queries import runs
 from studio.errors import NotFound
 
 
 def _json(document: object) -> HttpResponse:
     response = HttpResponse(
-        orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z), content_type="application/json"
+        orjson.dumps(document, option=orjson.OPT_INDENT_2 | raw.WIRE_TIMES), content_type="application/json"
     )
     response["X-Content-Type-Options"] = "nosniff"
     return response
