@@ -118,6 +118,8 @@ def unpacked() -> Path:
             folder.parent.mkdir(parents=True, exist_ok=True)
             staged = folder.with_name(f".lib.{os.getpid()}.{os.urandom(3).hex()}")
             shutil.copytree(temporary, staged)
+            # A .pth counts only where packages are installed; on PYTHONPATH this is what Python reads at its start.
+            shutil.copyfile(staged / "atelier" / "start" / "sitecustomize.py", staged / "sitecustomize.py")
         try:
             staged.rename(folder)
         except OSError:  # another process was first

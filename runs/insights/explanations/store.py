@@ -156,7 +156,8 @@ def as_json(found: Explanation) -> dict[str, Any]:
         "features": found.features,
         "rows": found.rows,
         "classes": found.classes,
-        "top": found.top,
+        # PostgreSQL gives a whole number back for a float beyond 2^64, which no JSON of ours may hold.
+        "top": [{**one, "importance": float(one["importance"])} for one in found.top],
         "prefix": found.prefix,
         "created_at": found.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         **found.meta,
