@@ -138,18 +138,23 @@ class Stack:
 
     def kill(self, name: str) -> None:
         """kill -9 of a process and of what it has forked, as a machine that goes down would."""
-        process = self.child(name).process
-        assert process
+        process = self._ending(name)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def stop(self, name: str) -> None:
         """End one process in peace."""
-        process = self.child(name).process
-        assert process
+        process = self._ending(name)
         process.terminate()
         process.wait(30)
+
+    def _ending(self, name: str) -> subprocess.Popen[bytes]:
+        """The process that the test is about to end: not one that keeps on ending by itself."""
+        child = self.child(name)
+        child.starts.clear()
+        assert child.process
+        return child.process
 
     def revive(self) -> None:
         """Start again what was killed or stopped, and wait until the server answers."""

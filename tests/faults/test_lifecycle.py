@@ -31,7 +31,7 @@ def test_first_build_then_found_here_then_in_the_workspaces_registry_then_in_the
     assert " + idna==3.10" in log and "Kept in the workspace registry 127.0.0.1:5000 as sha256:" in log
     agent, prepare = (live.file_of(first, name, node_of(live, first)) for name in ("agent", "prepare"))
     assert "The agent has started on local" in agent and "The script has ended: exit code 0." in agent
-    assert "Downloading the snapshot" in prepare and "Unpacked the snapshot" in prepare and "1 files" in prepare
+    assert "Unpacked the snapshot" in prepare and "1 files" in prepare
     assert live.log(first) == "3.10\n"
 
     here = live.job(SHOW, python=PIP)
