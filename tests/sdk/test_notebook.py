@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
 from nbclient import NotebookClient
 
 from tests.stack import Stack
@@ -23,17 +27,26 @@ RunDetails(run).show()
 
 
 class Watched(NotebookClient):
-    """Keeps each value that the kernel gives a widget, and lets a cell wait in the test until one has come."""
+    """Runs cells, and hears all that the kernel sends to a browser: a widget's thread belongs to no cell."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.values: list[str] = []
+        self.browser = BlockingKernelClient()
 
-    def handle_comm_msg(self, outs: Any, msg: dict[str, Any], cell_index: int) -> None:
-        super().handle_comm_msg(outs, msg, cell_index)
-        value = msg["content"].get("data", {}).get("state", {}).get("value")
-        if isinstance(value, str):
-            self.values.append(value)
+    def listen(self) -> None:
+        """From now on, as a browser beside this client does."""
+        self.browser.load_connection_file(self.km.connection_file)
+        self.browser.start_channels(shell=False, stdin=False, hb=False, control=False)
+
+    def hear(self, seconds: float) -> None:
+        """Take up the values that the kernel has given to widgets; waits so long for the next message."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                content = self.browser.get_iopub_msg(timeout=seconds)["content"]
+                value = content.get("data", {}).get("state", {}).get("value")
+                if isinstance(value, str):
+                    self.values.append(value)
 
     def run_cell(self, code: str) -> str:
         """Execute one more cell; the text that it printed. A cell that raises fails the test."""
@@ -43,11 +56,12 @@ class Watched(NotebookClient):
         return "".join(one.get("text", "") for one in cell.outputs if one["output_type"] == "stream")
 
     def wait_for(self, wanted: Callable[[str], bool], what: str) -> str:
-        """Run empty cells, which take up what the kernel has sent meanwhile, until a value is as wanted."""
-        for _ in range(200):
+        """The first value that is as wanted."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            self.hear(0.1)
             if found := next((value for value in self.values if wanted(value)), None):
                 return found
-            self.run_cell("import asyncio; await asyncio.sleep(0.1)")
         raise AssertionError(f"the widget never showed {what}: {self.values}")
 
 
@@ -57,7 +71,9 @@ def notebook(stack: Stack, signed_in: Path, tmp_path: Path):
     kernel = Watched(nbformat.v4.new_notebook(), timeout=60, kernel_name="python3", resources={"metadata": {"path": str(signed_in)}})  # fmt: skip
     home = {"IPYTHONDIR": str(tmp_path / "ipython"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}
     with kernel.setup_kernel(env=stack.user_environment(**home)):
+        kernel.listen()
         yield kernel
+        kernel.browser.stop_channels()
 
 
 def test_a_widget_follows_an_interactive_run_to_its_end(notebook: Watched):
@@ -83,6 +99,7 @@ def test_a_widget_follows_an_interactive_run_to_its_end(notebook: Watched):
 def test_a_notebook_without_ipywidgets_gets_text_and_is_told_what_to_install(notebook: Watched):
     printed = notebook.run_cell('import sys; sys.modules["ipywidgets"] = None' + START)
     assert "loss: 0.5" in printed and "Running" in printed and "pip install ipywidgets" in printed
+    notebook.hear(0.5)
     assert not notebook.values
     notebook.run_cell("run.complete()")
 
