@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from django.db import IntegrityError, transaction
 from studio.containers import images
 from studio.containers.client import engine_url
 from studio.environments import dockerfile, locks, sdk_wheel, spec
-from studio.environments.building import conda_host, in_container, registries, resolve
+from studio.environments.building import conda_host, folders, in_container, registries, resolve
 from studio.environments.building.faults import BuildError, Cancelled, explain
 from studio.environments.building.job import Job
 from studio.environments.building.made import Made
@@ -205,8 +204,7 @@ class _Work:
     def packages(self, ground: str, tag: str) -> None:
         """Python, exact versions, packages, SDK."""
         job = self.job
-        with tempfile.TemporaryDirectory(prefix="atelier-build-") as folder:
-            work = Path(folder)
+        with folders.temporary() as work:
             conda_lock = ""
             if job.spec.conda:
                 solved = conda_host.solve(job, work)
@@ -244,8 +242,8 @@ class _Work:
         """Builds one Dockerfile. Raises BuildError with the step or the installer's reason, Cancelled."""
         self.job.check()
         self.job.log.say(f"-- {what}")
-        with tempfile.TemporaryDirectory(prefix="atelier-build-") as temporary:
-            folder = context or Path(temporary)
+        with folders.temporary() as temporary:
+            folder = context or temporary
             dockerfile.write(recipe, folder)
             try:
                 images.build(

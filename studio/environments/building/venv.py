@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import sys
@@ -14,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from studio.environments import locks, sdk_wheel
-from studio.environments.building import conda_host, pythons, resolve
+from studio.environments.building import conda_host, folders, pythons, resolve
 from studio.environments.building.faults import BuildError
 from studio.environments.building.job import Job
 from studio.environments.building.made import Made
@@ -55,28 +53,26 @@ def python_of(environment: Path) -> str:
 def build(job: Job) -> Made:
     """Makes the environment, or finds that another worker just did. Raises BuildError, Cancelled."""
     folder().mkdir(parents=True, exist_ok=True)
-    sweep()
+    folders.sweep(folder(), _is_whole)
     made = folder() / f"{job.build.key[:32]}-{sdk_wheel.digest()[:12]}.{secrets.token_hex(4)}"
-    # Held until the build ends, however it ends: a folder that nobody holds and that has no marker is a remainder.
-    fresh = folder() / f"new-{secrets.token_hex(8)}"
-    fresh.mkdir()
-    handle = os.open(fresh, os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    fresh.rename(made)
-    try:
-        result = _fill(job, made)
-        _publish(made, place(job.build.key))
-        return result
-    except OSError as error:
-        if error.errno == 28:  # ENOSPC
-            raise BuildError(
-                "The disk is full: the environment could not be written. Free space, then submit again."
-            ) from error
-        raise
-    finally:
-        os.close(handle)
-        if not (made / MARKER).is_file():
-            shutil.rmtree(made, ignore_errors=True)
+    with folders.held(made):
+        try:
+            result = _fill(job, made)
+            _publish(made, place(job.build.key))
+            return result
+        except OSError as error:
+            if error.errno == 28:  # ENOSPC
+                raise BuildError(
+                    "The disk is full: the environment could not be written. Free space, then submit again."
+                ) from error
+            raise
+        finally:
+            if not _is_whole(made):
+                shutil.rmtree(made, ignore_errors=True)
+
+
+def _is_whole(made: Path) -> bool:
+    return (made / MARKER).is_file()
 
 
 def _fill(job: Job, made: Path) -> Made:
@@ -124,24 +120,6 @@ def _publish(made: Path, link: Path) -> None:
     staged = link.with_name(f".{made.name}")
     staged.symlink_to(made.name)
     staged.replace(link)
-
-
-def sweep() -> None:
-    """Removes what killed workers left: folders without a marker that no living process holds."""
-    for left in folder().glob("*.????????"):
-        if left.is_symlink() or (left / MARKER).is_file():
-            continue
-        try:
-            handle = os.open(left, os.O_RDONLY)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(handle)
 
 
 def remove(name: str) -> None:
