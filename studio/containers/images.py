@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
@@ -265,12 +266,14 @@ def build(
     network: str | None = None,
     pull_base: bool = False,
     use_cache: bool = True,
+    keep_first: bool = False,
 ) -> str:
     """Builds the folder's Dockerfile and tags it; returns the image id.
 
     `log` gets the output as it comes; `cancelled` is asked twice a second. A build that fails raises BuildFailed, one
     that is cancelled BuildCancelled, an engine that goes away Unavailable; each leaves neither container nor image.
-    The result carries the tag only when it is whole.
+    The result carries the tag only when it is whole. With `keep_first` an image that another build has tagged so
+    meanwhile stays and is the result: taking its tag would leave it on the engine without a name.
     """
     stream, progress = _BuildStream(cancelled), _Progress(log)
     # A connection of its own: the hook and the endless read time must not touch the thread's other calls.
@@ -298,6 +301,12 @@ def build(
         stream.done.set()
         watcher.join()
         connection.close()
+    if keep_first:
+        with contextlib.suppress(NotFound):
+            first = inspect(tag, engine=engine).id
+            if first != progress.image:
+                _sweep(progress.made, [], engine)
+            return first
     with sentences(engine):
         api(engine).tag(progress.image, *_split(tag)[::2])
     return progress.image

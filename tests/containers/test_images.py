@@ -54,6 +54,17 @@ def test_a_recipe_becomes_a_tagged_image_and_its_output_is_followed(tmp_path, ta
     assert not images.exists(tag) and images.remove(tag) is False
 
 
+def test_of_two_builds_of_a_shared_stage_the_first_keeps_the_name_and_the_other_leaves_nothing(tmp_path, tag):
+    def build(use_cache: bool) -> str:
+        steps = recipe(tmp_path, "RUN date +%N > /made")
+        return images.build(steps, tag, {}, lambda said: None, lambda: False, use_cache=use_cache, keep_first=True)
+
+    first = build(True)
+    after_the_first = everything()
+    # Without the cache it is as if both had begun when neither was there.
+    assert build(False) == first == images.inspect(tag).id and everything() == after_the_first
+
+
 def test_a_recipe_that_fails_says_at_which_step_and_leaves_nothing(tmp_path, tag):
     before = everything()
     with pytest.raises(images.BuildFailed) as failed:

@@ -131,6 +131,15 @@ class Live:
         self.client.call("POST", f"/runs/{run_id}/cancel")
         return time.monotonic()
 
+    def sweep(self) -> None:
+        """The worker's sweep as of an hour later: it lets alone what belongs to runs that have only just ended."""
+        self.stack.manage(
+            *("shell", "--no-imports", "-c"),
+            "from datetime import timedelta; from django.db.models import F; from runs.models import Run;"
+            "from runs.execution.sweep import sweep;"
+            "Run.objects.exclude(ended_at=None).update(ended_at=F('ended_at') - timedelta(hours=1)); sweep()",
+        )
+
     def states(self, run_id: str) -> list[str]:
         """The states it went through."""
         return [event["state"] for event in self.client.call("GET", f"/runs/{run_id}/events")["items"]]

@@ -45,9 +45,7 @@ def test_without_live_restore_the_job_ends_and_the_page_says_that_it_was_ended_f
     run_id = live.job(TICKS, "6000", "0.02")
     live.says(run_id, "tick 5", BUILD_SECONDS)
     live.engine.end(how)
-    if (
-        how == signal.SIGKILL
-    ):  # asked to end, the engine ends its containers first, and the agent may tell of it in time
+    if how == signal.SIGKILL:  # asked to end, it ends its containers first, and their agents may tell of it in time
         live.shows(run_id, f"The Docker engine at {live.engine.url} does not answer")
     live.engine.start()
     run = live.ends(run_id)

@@ -126,14 +126,6 @@ class Watched(Live):
         """What a line of code prints on the server's data."""
         return self.stack.manage("shell", "--no-imports", "-c", code)
 
-    def sweep(self) -> None:
-        """The worker's sweep, as it comes when the runs have been over for an hour."""
-        self.python(
-            "from datetime import timedelta; from django.db.models import F; from runs.models import Run;"
-            "from runs.execution.sweep import sweep;"
-            "Run.objects.exclude(ended_at=None).update(ended_at=F('ended_at') - timedelta(hours=1)); sweep()"
-        )
-
     def container(self, run_id: str) -> str:
         """The name of a run's only container."""
         return f"atelier-{run_id}-0-0"

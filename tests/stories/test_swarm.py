@@ -130,19 +130,9 @@ def test_a_lost_host_ends_a_run_on_all_hosts_or_has_it_tried_again_and_is_clean_
     swarm.two.plug()
     swarm.has("ready")
     wait_for(lambda: not [*left_of(swarm.two, ends), *left_of(swarm.two, again)], 60, "its containers are gone")
-    sweep_all(live)
+    live.sweep()
     live.client.call("DELETE", f"/workspaces/{live.stack.workspace}/computes/{target}")
     wait_for(lambda: not swarm.two.docker("volume", "ls", "-q"), 60, "its volumes are gone")
-
-
-def sweep_all(live: Live) -> None:
-    """The sweep, an hour after the runs have ended: it lets those that have only just done so alone."""
-    live.stack.manage(
-        *("shell", "--no-imports", "-c"),
-        "from datetime import timedelta; from django.db.models import F; from runs.models import Run;"
-        "from runs.execution.sweep import sweep;"
-        "Run.objects.exclude(ended_at=None).update(ended_at=F('ended_at') - timedelta(hours=1)); sweep()",
-    )
 
 
 def left_of(engine: Engine, run_id: str) -> list[str]:
@@ -174,7 +164,7 @@ def test_a_plain_engine_that_loses_its_power_ends_its_runs_or_has_them_tried_aga
             swarm.has("ready")
         assert live.ends(again, 120)["status"] == "Completed"
         assert ticks_of(live.log(again)).count(199) == 1
-        sweep_all(live)
+        live.sweep()
         assert not left_of(engine, ends) and not left_of(engine, again)
         live.client.call("DELETE", f"/workspaces/{stack.workspace}/computes/{target}")
         wait_for(lambda: not engine.docker("volume", "ls", "-q"), 60, "its volumes are gone")

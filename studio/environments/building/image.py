@@ -235,10 +235,18 @@ class _Work:
             )
         tag = f"atelier/{name}:{hashed.hexdigest()[:32]}"
         if not images.exists(tag, engine=self.engine):
-            self.stage(recipe, tag, {"ground": "the base image's preparation"}.get(name, "Python"), context=context)
+            self.stage(
+                recipe,
+                tag,
+                {"ground": "the base image's preparation"}.get(name, "Python"),
+                context=context,
+                is_shared=True,
+            )
         return self.id(tag)
 
-    def stage(self, recipe: Recipe, tag: str, what: str, *, context: Path | None = None) -> None:
+    def stage(
+        self, recipe: Recipe, tag: str, what: str, *, context: Path | None = None, is_shared: bool = False
+    ) -> None:
         """Builds one Dockerfile. Raises BuildError with the step or the installer's reason, Cancelled."""
         self.job.check()
         self.job.log.say(f"-- {what}")
@@ -255,6 +263,7 @@ class _Work:
                     engine=self.engine,
                     build_args=self.arguments(),
                     network=settings.BUILD_NETWORK,
+                    keep_first=is_shared,
                 )
             except images.BuildCancelled as error:
                 raise Cancelled(error.message) from error
