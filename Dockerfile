@@ -8,7 +8,8 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE}
 
 ARG PIP_INDEX_URL
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/atelier/.venv/bin:$PATH
+# Compiled while it is built: a container that starts compiles nothing.
+ENV PYTHONUNBUFFERED=1 UV_COMPILE_BYTECODE=1 PATH=/opt/atelier/.venv/bin:$PATH
 WORKDIR /opt/atelier
 
 # The packages change less often than the code: a layer of their own.
@@ -22,6 +23,7 @@ RUN --mount=type=secret,id=ca,target=/run/secrets/ca.pem \
     && .venv/bin/python scripts/install.py demo
 
 COPY . .
+RUN .venv/bin/python -m compileall -q manage.py studio runs sdk scripts
 # Not root; the number is kept, because folders of the data volume belong to it.
 RUN useradd --uid 1500 --create-home --home-dir /home/atelier atelier && mkdir /data && chown atelier /data
 USER atelier

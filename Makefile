@@ -1,6 +1,8 @@
 # `make` lists the targets. Each is one line that calls a script; the scripts hold the reasons.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Where it is set, every process would compile anew all that it imports: a start takes four times the processor's time.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
