@@ -139,7 +139,7 @@ class Atelier:
         self.supervisor.add("web", web_command("127.0.0.1", self.port))
         self.supervisor.wait_until_answering(f"{self.url}/health")
         self.started_in = time.perf_counter() - began
-        self.supervisor.add("worker", worker_command(beat_schedule=self.home / "beat-schedule"))
+        self.supervisor.add("worker", worker_command(with_beat=True))
 
     def memory(self) -> tuple[float, int]:
         """MB and processes of web, worker and beat, once the worker is ready."""

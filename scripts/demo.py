@@ -127,7 +127,7 @@ def serve(port: int) -> int:
         supervisor.add("web", web_command(os.environ.get("ATELIER_HOST") or "127.0.0.1", port))
         if bridge := gateway():
             supervisor.add("bridge", [sys.executable, "scripts/bridge.py", bridge, str(port)])
-        supervisor.add("worker", worker_command(beat_schedule=HOME / "beat-schedule"))
+        supervisor.add("worker", worker_command(with_beat=True))
         supervisor.wait_until_answering(f"{url}/health")
         say(f"Atelier answers at {url} after {time.monotonic() - started:.1f} s (logs: {HOME / 'logs'})")
         if ready["admin_password"]:

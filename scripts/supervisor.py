@@ -88,13 +88,11 @@ def web_command(host: str, port: int, threads: int = 8) -> list[str]:
     ]
 
 
-def worker_command(threads: int = 8, beat_schedule: Path | None = None) -> list[str]:
-    """A Celery worker with threads; with a schedule file it runs the beat too (the shape of one machine)."""
+def worker_command(threads: int = 8, *, with_beat: bool = False) -> list[str]:
+    """A Celery worker with threads; `with_beat` runs the beat in it too (the shape of one machine)."""
     command = [str(BIN / "celery"), "-A", "studio.celery", "worker", "-P", "threads", "-c", str(threads)]
     command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-    if beat_schedule:
-        command += ["-B", "-s", str(beat_schedule)]
-    return command
+    return [*command, "--with-beat"] if with_beat else command
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -181,7 +179,7 @@ class Supervisor:
             try:
                 child.process.wait(max(deadline - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
-                # Its own group: what it forked (a Granian worker, the beat) goes with it. Jobs have their own groups.
+                # Its own group: what it forked (a Granian worker) goes with it. Jobs have their own groups.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.process.pid, signal.SIGKILL)
                 child.process.wait()

@@ -8,12 +8,15 @@ from celery import Celery
 from django.conf import settings
 from kombu.transport import TRANSPORT_ALIASES
 
+from studio import beat
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
 
 TRANSPORT_ALIASES["folder"] = "studio.broker:Transport"
 
 app = Celery("atelier")
 app.set_default()
+beat.install(app)
 
 
 def broker() -> dict[str, object]:
@@ -46,16 +49,19 @@ app.conf.update(
 )
 app.autodiscover_tasks(["runs.execution", "studio.environments", "studio.compute"])
 
-# A tick that comes late is of no use beside the next one: it expires, so that ticks never pile up behind long work.
+# A tick that comes late counts as long as a slow moment of the machine lasts; then it expires, so that ticks never pile up
+# behind long work. A sample counts at its time only.
+LATE_SECONDS = 30
 app.conf.beat_schedule = {
     **(app.conf.beat_schedule or {}),
-    "runs.beat": {
-        "task": "runs.beat",
-        "schedule": settings.BEAT_SECONDS,
-        "options": {"expires": settings.BEAT_SECONDS},
+    **{
+        task: {"task": task, "schedule": every, "options": {"expires": max(every, LATE_SECONDS)}}
+        for task, every in {
+            "runs.beat": settings.BEAT_SECONDS,
+            "runs.sweep": 60.0,
+            "environments.upkeep": 20.0,
+            "compute.tick": 2.0,
+        }.items()
     },
-    "runs.sweep": {"task": "runs.sweep", "schedule": 60.0, "options": {"expires": 60}},
-    "environments.upkeep": {"task": "environments.upkeep", "schedule": 20.0, "options": {"expires": 20}},
-    "compute.tick": {"task": "compute.tick", "schedule": 2.0, "options": {"expires": 4}},
     "compute.sample": {"task": "compute.sample", "schedule": 5.0, "options": {"expires": 5}},
 }

@@ -65,7 +65,7 @@ class Stack:
         answer = json.loads(ready.splitlines()[-1])
         self.token, self.password = answer["token"], answer["admin_password"]
         self.supervisor.add("web", web_command("127.0.0.1", self.port, threads=4))
-        self.supervisor.add("worker", worker_command(threads=4, beat_schedule=self.home / "beat-schedule"))
+        self.supervisor.add("worker", worker_command(threads=4, with_beat=True))
         if bridge := self.reached_at or gateway():
             self.supervisor.add("bridge", [sys.executable, "scripts/bridge.py", bridge, str(self.port)])
         self.supervisor.wait_until_answering(f"{self.url}/health")
