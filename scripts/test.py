@@ -57,7 +57,7 @@ def main() -> int:
     """Exit status: 0 when every selected test passed and at least one ran."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=["both", "sqlite", "postgres"], default="both")
-    parser.add_argument("-n", dest="workers", default="2", help="test processes (default 2)")
+    parser.add_argument("-n", dest="workers", default="3", help="test processes (default 3: most wait for something)")
     options, extra = parser.parse_known_args()
     environment = {**services(), **os.environ}
     postgres = environment.get("TEST_POSTGRES_URL")

@@ -124,6 +124,8 @@ ABSENT: dict[str, Callable[[], str]] = {
 # Fixtures that reach the run database, whichever it is.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "stack"}
 SLOW_ON_ONE_DATABASE = ("docker", "chromium", "registry", "wheels")
+# Groups of tests that share something, the longest first: begun last, one would run on alone.
+LANES = ("docker", "stack", "swarm", "faults", "chromium")
 REASONS = pytest.StashKey[dict[str, str]]()
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
@@ -160,15 +162,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = Counter()
 
 
-def _share_the_engine(items: list[pytest.Item]) -> None:
-    """Tests of the one Docker Engine run in one process, one after the other, and begin first.
+def _lane(item: pytest.Item) -> str:
+    """The lane that a test keeps to, whatever its module says; empty: its module's own group, or none."""
+    marked = {name for name in ("docker", "registry", "wheels") if item.get_closest_marker(name)}
+    if not marked:
+        return ""
+    # These have engines of their own. What needs the wheels copies its image from the suite's engine, where others
+    # must not be pruning meanwhile.
+    if "breakable" in getattr(item, "fixturenames", ()):
+        return "faults"
+    if "swarm" in getattr(item, "fixturenames", ()) and "wheels" not in marked:
+        return "swarm"
+    return "docker"
 
-    They look at what the whole engine holds before and after, and take their common base image away at the end. A
-    test's own group gives way to this one: xdist would make a third group of two.
+
+def _keep_lanes(items: list[pytest.Item]) -> None:
+    """What cannot run beside its like shares a process, and the longest of these lanes begin first.
+
+    Tests of the one Docker Engine look at what the whole engine holds before and after, and take their common base image
+    away at the end. A test's own group gives way to its lane: xdist would make a third group of two.
     """
-    ours = [item for item in items if any(item.get_closest_marker(name) for name in ("docker", "registry", "wheels"))]
     groups = {id(item): item.get_closest_marker("xdist_group") for item in items}
-    groups |= dict.fromkeys(map(id, ours), pytest.mark.xdist_group("docker").mark)
+    groups |= {id(item): pytest.mark.xdist_group(lane).mark for item in items if (lane := _lane(item))}
     for item in items:
         # A module's mark is its node's, shared by its tests: each test gets its own instead.
         for node in item.listchain():
@@ -176,14 +191,18 @@ def _share_the_engine(items: list[pytest.Item]) -> None:
     for item in items:
         if mark := groups[id(item)]:
             item.add_marker(pytest.mark.xdist_group(*mark.args, **mark.kwargs))
-    first = set(map(id, ours))
-    items[:] = ours + [item for item in items if id(item) not in first]
+    items.sort(key=lambda item: _place(groups[id(item)]))
+
+
+def _place(group: pytest.Mark | None) -> int:
+    lane = str(group.args[0]) if group and group.args else ""
+    return LANES.index(lane) if lane in LANES else len(LANES)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what cannot run here, counted by reason."""
-    _share_the_engine(items)
+    _keep_lanes(items)
     if config.getoption("--only-database"):
         other = [item for item in items if not _uses_database(item)]
         items[:] = [item for item in items if _uses_database(item)]
