@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import DataError
@@ -27,7 +28,7 @@ class ApiFirst:
     """Answer token requests under /api/ without sessions, CSRF, CSP and messages: they are the hot path.
 
     A browser's session may call the API too; such a request (no Authorization header) takes the long way, so that
-    CSRF is checked for it.
+    CSRF is checked for it. The web server's own door (studio.wsgi) answers token requests before they come here.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -35,29 +36,35 @@ class ApiFirst:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith(API) and "HTTP_AUTHORIZATION" in request.META:
-            return self.direct(request)
+            response = in_words(request, _resolved)
+            response["X-Content-Type-Options"] = "nosniff"
+            return response
         return self.get_response(request)
 
-    def direct(self, request: HttpRequest) -> HttpResponse:
-        """Resolve and call the view, as Django's own handler does, between two connection signals."""
-        from django.core import signals  # noqa: F401 - the handler around us sends them
-        from django.core.exceptions import BadRequest, RequestDataTooBig
-        from django.http import Http404
-        from django.urls import resolve
 
-        try:
-            match = resolve(request.path_info)
-            request.resolver_match = match
-            response = match.func(request, *match.args, **match.kwargs)
-        except StudioError as error:
-            response = api_error(error)
-        except Http404:
-            error_ = {"code": "not_found", "message": f"There is nothing at {request.path}.", "field": None}
-            response = JsonResponse({"error": error_}, status=404)
-        except (BadRequest, RequestDataTooBig) as error:
-            response = JsonResponse({"error": {"code": "invalid", "message": str(error), "field": None}}, status=400)
-        response["X-Content-Type-Options"] = "nosniff"
-        return response
+def _resolved(request: HttpRequest) -> HttpResponse:
+    """Resolve and call the view, as Django's own handler does."""
+    from django.urls import resolve
+
+    match = resolve(request.path_info)
+    request.resolver_match = match
+    return match.func(request, *match.args, **match.kwargs)  # type: ignore[no-any-return]
+
+
+def in_words(request: HttpRequest, get_response: Callable[[HttpRequest], Any]) -> Any:
+    """What `get_response` answers, and a refusal in JSON where it raises one."""
+    from django.core.exceptions import BadRequest, RequestDataTooBig
+    from django.http import Http404
+
+    try:
+        return get_response(request)
+    except StudioError as error:
+        return api_error(error)
+    except Http404:
+        error_ = {"code": "not_found", "message": f"There is nothing at {request.path}.", "field": None}
+        return JsonResponse({"error": error_}, status=404)
+    except (BadRequest, RequestDataTooBig) as error:
+        return JsonResponse({"error": {"code": "invalid", "message": str(error), "field": None}}, status=400)
 
 
 class Sentences:

@@ -221,11 +221,15 @@ def run_for(principal: Principal, run_id: str, need: Role = Role.READER) -> RunK
     return key
 
 
-def answer(result: Any, status: int = 200) -> HttpResponse:
-    """What a view returned, as a response: responses as they are, anything else as JSON."""
+Plain = tuple[int, bytes]
+"""A status and JSON: what most answers are. The web server's own door sends it as it is."""
+
+
+def answer(result: Any, status: int = 200) -> Plain | HttpResponse:
+    """What a view returned, as an answer: responses as they are, anything else as JSON."""
     if isinstance(result, HttpResponse) or hasattr(result, "streaming_content"):
         return result  # type: ignore[no-any-return]
-    return HttpResponse(orjson.dumps(result, option=OPTIONS), content_type=JSON, status=status)
+    return status, orjson.dumps(result, option=OPTIONS)
 
 
 def refusal(error: StudioError) -> HttpResponse:
@@ -238,16 +242,25 @@ def refusal(error: StudioError) -> HttpResponse:
     return response
 
 
-def gate(routes: dict[str, Route]) -> Callable[..., HttpResponse]:
+class Gate:
     """The Django view of one path: picks the method's route and answers, errors included."""
 
-    def view(request: HttpRequest, **named: Any) -> HttpResponse:
+    def __init__(self, routes: dict[str, Route]) -> None:
+        self.routes = routes
+
+    def __call__(self, request: HttpRequest, **named: Any) -> HttpResponse:
+        found = self.plain(request, named)
+        return HttpResponse(found[1], content_type=JSON, status=found[0]) if isinstance(found, tuple) else found
+
+    def plain(self, request: HttpRequest, named: dict[str, Any]) -> Plain | HttpResponse:
+        """The answer, as a response of Django's only where it is more than a status and JSON."""
         method = "GET" if request.method == "HEAD" else request.method or ""
-        found = routes.get(method)
+        found = self.routes.get(method)
         if found is None:
-            response = refusal(Invalid(f"{request.method} is not possible here; there is {', '.join(sorted(routes))}."))
+            there = ", ".join(sorted(self.routes))
+            response = refusal(Invalid(f"{request.method} is not possible here; there is {there}."))
             response.status_code = 405
-            response["Allow"] = ", ".join(sorted(routes))
+            response["Allow"] = there
             return response
         # Asking the database before each request whether it is there would double the cost of the short ones. When it
         # was restarted, one request is answered 503, which clients send again, and Django connects anew after it.
@@ -269,8 +282,6 @@ def gate(routes: dict[str, Route]) -> Callable[..., HttpResponse]:
                 full_disk(error)
                 or Unavailable(f"The database does not answer now; try again. ({str(error).splitlines()[0][:200]})")
             )
-
-    return view
 
 
 _CONVERTERS = {"path": "path", "v": "int"}
@@ -294,7 +305,7 @@ def urlpatterns() -> list[URLPattern]:
         return f"<{_CONVERTERS.get(name, 'str')}:{name}>"
 
     return [
-        path(re.sub(r"\{(\w+)\}", convert, path_.lstrip("/")), gate(methods), name=f"api {path_}")
+        path(re.sub(r"\{(\w+)\}", convert, path_.lstrip("/")), Gate(methods), name=f"api {path_}")
         for path_, methods in sorted(by_path.items(), key=lambda item: _turn(item[0]))
     ]
 
@@ -303,3 +314,8 @@ def _turn(path_: str) -> int:
     if path_ in _FIRST:
         return _FIRST.index(path_)
     return len(_FIRST) + (not path_.startswith("/runs/{id}"))
+
+
+def first() -> list[tuple[re.Pattern[str], Any]]:
+    """The addresses that running jobs ask for most, as Django would find them: the same expressions in the same order."""
+    return [(found.pattern.regex, found.callback) for found in urlpatterns()[: len(_FIRST)]]
