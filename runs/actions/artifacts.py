@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 import tarfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -15,15 +17,18 @@ from django.utils import timezone
 from runs import limits
 from runs.actions.contents import drop_unnamed
 from runs.models import Artifact, raw
-from runs.models.raw import RunKey
+from runs.models.raw import Claim, RunKey
 from runs.paths import check_path
 from studio.errors import Invalid, TooLarge
 from studio.workspace import storage
-from studio.workspace.storage import Incoming
+from studio.workspace.storage import Incoming, check_hash, too_large
 
-_INSERT = """INSERT INTO runs_artifact (run_id, path, path_key, size, sha256, content_type, created_at) VALUES {values}
+_INSERT = """INSERT INTO runs_artifact (run_id, path, path_key, size, sha256, content_type, created_at) {rows}
 ON CONFLICT (run_id, path_key) DO NOTHING RETURNING path_key"""
-_INSERT_ONE = _INSERT.format(values=raw.values(1, 7))
+_CLAIMED = f"r.id, {raw.marks(6)}"
+_VALUES = f"VALUES {raw.values(1, 7)}"
+SMALL = 1 << 20
+"""A body of at most so many bytes is taken whole: its name and the right to give it are then one statement."""
 BINARY = "application/octet-stream"
 # mimetypes reads the machine's tables; what the pages preview must not depend on them.
 _KNOWN = {
@@ -50,8 +55,13 @@ class Stored:
 
 def content_type(path: str) -> str:
     """The media type that a path's ending stands for."""
-    ending = "." + path.rpartition(".")[2].lower()
-    return _KNOWN.get(ending) or mimetypes.guess_type(path, strict=False)[0] or BINARY
+    return _type_of(".".join(path.rpartition("/")[2].split(".")[-2:]) if "." in path else "")
+
+
+@lru_cache(1000)
+def _type_of(endings: str) -> str:
+    ending = "." + endings.rpartition(".")[2].lower()
+    return _KNOWN.get(ending) or mimetypes.guess_type(f"a.{endings}", strict=False)[0] or BINARY
 
 
 def put(run: RunKey, path: str, body: storage.Readable, expected_sha256: str | None = None) -> Stored:
@@ -67,6 +77,27 @@ def put(run: RunKey, path: str, body: storage.Readable, expected_sha256: str | N
         with storage.held([stored.sha256]):
             incoming.keep()
             replaced = name_files(run.id, [stored])
+    drop_unnamed(replaced)
+    return stored
+
+
+def put_small(
+    run: RunKey, path: str, body: bytes, expected_sha256: str | None = None, claim: Claim | None = None
+) -> Stored:
+    """The same for a body that is in memory; with a claim, it is proven on the way (raw.Unproven)."""
+    check_path(path)
+    most = limits.limit("artifact_bytes")
+    if len(body) > most:
+        raise too_large(most, "The artifact")
+    sha256 = hashlib.sha256(body).hexdigest()
+    check_hash(sha256, expected_sha256)
+    stored = Stored(path, len(body), sha256)
+    try:
+        with storage.kept_small(body, sha256):
+            replaced = name_files(run.id, [stored], claim)
+    except raw.Unproven:
+        drop_unnamed([sha256])
+        raise
     drop_unnamed(replaced)
     return stored
 
@@ -110,8 +141,9 @@ def _check_bundle(files: int, size: int) -> None:
         raise TooLarge("The bundle is larger than the limit of an artifact; send its files one by one.", "bundle")
 
 
-def name_files(run_id: str, files: Sequence[Stored]) -> list[str]:
-    """Rows for stored contents, in one transaction; the hashes that they replaced. Call it while they are held."""
+def name_files(run_id: str, files: Sequence[Stored], claim: Claim | None = None) -> list[str]:
+    """Rows for stored contents, in one transaction; the hashes that they replaced. Call it while they are held.
+    A claim on the run, for one file, is proven by the same statement, else Unproven is raised."""
     if not files:
         return []
     now = timezone.now()
@@ -121,13 +153,19 @@ def name_files(run_id: str, files: Sequence[Stored]) -> list[str]:
         params += [run_id, file.path, key, file.size, file.sha256, content_type(file.path), now]
     try:
         if len(keys) == 1:  # one statement is a transaction of its own
-            written = raw.together((_INSERT_ONE, params))[0]
-            return [] if written else _replace(run_id, keys, now)
+            row, values = claim.row(_CLAIMED, params[1:]) if claim else (_VALUES, params)
+            if raw.together((_INSERT.format(rows=row), values))[0]:
+                return []
+            if claim and not claim.holds():
+                raise raw.Unproven
+            return _replace(run_id, keys, now)
         with transaction.atomic():
             found: set[str] = set()
             for at in range(0, len(params), 7 * 500):
                 part = params[at : at + 7 * 500]
-                found |= {key for (key,) in raw.rows(_INSERT.format(values=raw.values(len(part) // 7, 7)), part)}
+                found |= {
+                    key for (key,) in raw.rows(_INSERT.format(rows=f"VALUES {raw.values(len(part) // 7, 7)}"), part)
+                }
             return _replace(run_id, {key: file for key, file in keys.items() if key not in found}, now)
     except IntegrityError:
         raw.run_key(run_id)  # deleted meanwhile: NotFound

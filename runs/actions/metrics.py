@@ -18,7 +18,7 @@ from runs import metricstore
 from runs.limits import clean_name, limit
 from runs.metricstore import Chunk
 from runs.models import raw
-from runs.models.raw import RunKey
+from runs.models.raw import Claim, RunKey
 from studio.errors import Conflict, Invalid, TooLarge
 
 ONE_COLUMN = frozenset({"scalar", "list", "image", "confusion_matrix", "accuracy_table", "residuals", "predictions"})
@@ -47,7 +47,7 @@ ON CONFLICT (run_id, name, "column") DO UPDATE SET
   WHEN excluded.max IS NULL OR runs_metricseries.max >= excluded.max THEN runs_metricseries.max ELSE excluded.max END,
  updated_at = excluded.updated_at
 RETURNING id, name, "column", count, loose, kind"""
-_BATCH = "INSERT INTO runs_metricbatch (run_id, batch) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING id"
+_BATCH = "INSERT INTO runs_metricbatch (run_id, batch) {row} ON CONFLICT DO NOTHING RETURNING id"
 _CHUNKS = "INSERT INTO runs_metricchunk (series_id, start, count, data) VALUES "
 
 
@@ -79,11 +79,12 @@ class Metric:
     columns: dict[str, Column] = field(default_factory=dict)
 
 
-def append(run: RunKey, batch: Any, series: Any) -> int:
+def append(run: RunKey, batch: Any, series: Any, claim: Claim | None = None) -> int:
     """Add a batch's values to the run; how many values were accepted, 0 for a batch that came before.
 
     `series` is the wire's list of {name, kind, columns, steps, times}. Raises Invalid, TooLarge, or Conflict when a
-    name was logged as something else before; then nothing of the batch is kept.
+    name was logged as something else before; then nothing of the batch is kept. With a claim it is proven on the way
+    (raw.Unproven).
     """
     try:
         identity = uuid.UUID(batch).hex
@@ -94,8 +95,10 @@ def append(run: RunKey, batch: Any, series: Any) -> int:
     metrics, accepted = parse(series)
     try:
         with raw.batch():
-            _write(run, identity, metrics)
+            _write(run, identity, metrics, claim)
     except _Repeated:
+        if claim is not None and not claim.holds():
+            raise raw.Unproven from None
         return 0
     except IntegrityError:
         raw.run_key(run.id)  # it was deleted meanwhile: NotFound
@@ -201,7 +204,7 @@ def _same_kind(name: str, old: str, new: str) -> None:
 # -- writing it -------------------------------------------------------------------------------------------------------
 
 
-def _write(run: RunKey, identity: str, metrics: list[Metric]) -> None:
+def _write(run: RunKey, identity: str, metrics: list[Metric], claim: Claim | None) -> None:
     now = timezone.now()
     params: list[Any] = []
     count = 0
@@ -213,7 +216,8 @@ def _write(run: RunKey, identity: str, metrics: list[Metric]) -> None:
         for name, column in metric.columns.items():
             params += _series_row(run, metric, name, column, now)
             count += 1
-    statements: list[tuple[str, raw.Params]] = [(_BATCH, [run.id, identity])]
+    row, values = claim.row("r.id, %s", [identity]) if claim else ("VALUES (%s, %s)", [run.id, identity])
+    statements: list[tuple[str, raw.Params]] = [(_BATCH.format(row=row), values)]
     if count:
         statements.append((_UPSERT.format(values=raw.values(count, 15)), params))
     fresh, *found = raw.together(*statements)

@@ -11,6 +11,7 @@ from runs.actions import logs
 from runs.api import files
 from runs.api.routing import Call, route
 from runs.limits import limit
+from runs.models import raw
 from runs.queries import artifacts
 from studio.errors import Invalid, TooLarge
 from studio.workspace.models import Role
@@ -74,10 +75,16 @@ def list_logs(call: Call) -> Any:
     need=Role.CONTRIBUTOR,
     body="bytes, streamed; the header X-Content-SHA256 is compared when it is there",
     gives="{path, size, sha256}",
+    claims=True,
 )
 def put_artifact(call: Call, path: str) -> Any:
     """In place of one that is there."""
     expected = call.request.META.get("HTTP_X_CONTENT_SHA256")
+    body = call.small(actions.SMALL)
+    if body is not None:
+        return actions.put_small(call.run, path, body, expected, call.claim).as_dict()
+    if call.claim is not None:  # nothing of a large body is taken from somebody who may not send it
+        raise raw.Unproven
     return actions.put(call.run, path, call.stream, expected).as_dict()
 
 

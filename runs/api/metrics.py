@@ -31,12 +31,13 @@ SERIES = {
         "series": "[{name, kind, columns: {column: [values]}, steps: [int or null]?, times: [epoch seconds]}]",
     },
     gives="{accepted: how many values}",
+    claims=True,
 )
 def append(call: Call) -> Any:
     """kind: scalar, list, image, confusion_matrix, accuracy_table, residuals, predictions (one column, named "");
     row, table (named columns). NaN and infinities are {"f": "nan"}, {"f": "inf"}, {"f": "-inf"}."""
     body = call.json()
-    return {"accepted": actions.append(call.run, body.get("batch"), body.get("series"))}
+    return {"accepted": actions.append(call.run, body.get("batch"), body.get("series"), call.claim)}
 
 
 @route(

@@ -17,9 +17,10 @@ from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
+from runs.api import claims
 from runs.limits import limit
 from runs.models import raw
-from runs.models.raw import RunKey
+from runs.models.raw import Claim, RunKey
 from studio.errors import Forbidden, Invalid, NotFound, StudioError, TooLarge, Unavailable, full_disk
 from studio.workspace import principals
 from studio.workspace.models import Role
@@ -39,6 +40,8 @@ class Call:
     run: RunKey = None  # type: ignore[assignment]  # set for routes of scope "run"
     workspace: str = ""
     workspace_id: int = 0
+    claim: Claim | None = None
+    """Set for routes that prove it: then `run` is what was known of it, and its state is not."""
 
     def json(self, *, nul: bool = False) -> dict[str, Any]:
         """The body as an object; {} when there is none. NUL is refused (PostgreSQL can't keep it in a text) unless
@@ -88,6 +91,14 @@ class Call:
     def by(self) -> str:
         """Who did it, as it is kept with what was made."""
         return self.principal.username
+
+    def small(self, most: int) -> bytes | None:
+        """The whole body where it says that it has at most so many bytes, else None: it is to be streamed."""
+        length = self.request.META.get("CONTENT_LENGTH") or ""
+        chunked = "HTTP_TRANSFER_ENCODING" in self.request.META
+        if chunked or not (length.isascii() and length.isdigit()) or int(length) > most:
+            return None
+        return self.request.body
 
     @property
     def stream(self) -> Any:
@@ -152,6 +163,7 @@ class Route:
     body: Any = None
     gives: str = ""
     status: int = 200
+    claims: bool = False
 
 
 ROUTES: list[Route] = []
@@ -169,17 +181,19 @@ def route(
     body: Any = None,
     gives: str = "",
     status: int = 200,
+    claims: bool = False,
 ) -> Callable[[View], View]:
     """Register a view. The scope follows from the path: /runs/{id}…, /workspaces/{ws}/…, or neither.
 
     `need` is the role in the workspace. A run's own token counts as a contributor's for its run and what is below it,
-    as a reader's for the rest of its workspace, and not at all where `run_token` is False.
+    as a reader's for the rest of its workspace, and not at all where `run_token` is False. With `claims` the view may be
+    given a claim on the run, which its own statement proves; it raises raw.Unproven when it can't.
     """
     scope = "run" if path_.startswith("/runs/{id}") else "workspace" if path_.startswith("/workspaces/{ws}") else ""
 
     def register(view: View) -> View:
         ROUTES.append(
-            Route(method, path_, view, scope, need, run_token, summary, tag, query or {}, body, gives, status)
+            Route(method, path_, view, scope, need, run_token, summary, tag, query or {}, body, gives, status, claims)
         )
         return view
 
@@ -197,6 +211,8 @@ def _enter(route_: Route, request: HttpRequest, named: dict[str, Any]) -> Call:
     if route_.scope == "run":
         call.run = run_for(principal, named.pop("id"), route_.need)
         call.workspace_id = call.run.workspace_id
+        if route_.claims:
+            claims.remember(request, principal, call.run)
     elif route_.scope == "workspace":
         call.workspace = named.pop("ws")
         need = Role.READER if principal.run is not None and route_.run_token else route_.need
@@ -270,7 +286,7 @@ class Gate:
                 "QUERY_STRING", ""
             ):
                 raise NotFound("There is nothing at this address.")
-            return answer(found.view(_enter(found, request, named), **named), found.status)
+            return answer(self._done(found, request, named), found.status)
         except StudioError as error:
             return refusal(error)
         except OSError as error:
@@ -282,6 +298,21 @@ class Gate:
                 full_disk(error)
                 or Unavailable(f"The database does not answer now; try again. ({str(error).splitlines()[0][:200]})")
             )
+
+    def _done(self, found: Route, request: HttpRequest, named: dict[str, Any]) -> Any:
+        if found.claims and (known := claims.find(request, named["id"], found.need)):
+            principal, claim = known
+            call = Call(request, principal, claim.run, workspace_id=claim.run.workspace_id, claim=claim)
+            rest = {name: value for name, value in named.items() if name != "id"}
+            try:
+                return found.view(call, **rest)
+            except raw.Unproven:
+                pass
+            except StudioError:  # what is wrong with a request is told to those who may make it
+                if claim.holds():
+                    raise
+            claims.forget(claim.run.id)
+        return found.view(_enter(found, request, named), **named)
 
 
 _CONVERTERS = {"path": "path", "v": "int"}

@@ -255,6 +255,27 @@ class RunKey(NamedTuple):
     kind: str
 
 
+class Claim(NamedTuple):
+    """What is believed of a run; the statement that writes proves it, by what is the source of its row."""
+
+    run: RunKey
+    where: str
+    """A condition on `runs_run r`, which one row fulfils or none."""
+    params: list[Any]
+
+    def row(self, columns: str, values: Params) -> Statement:
+        """What follows the column list of an INSERT: a row of `columns` if the claim holds."""
+        return f"SELECT {columns} FROM runs_run r WHERE {self.where}", [*values, *self.params]
+
+    def holds(self) -> bool:
+        """Ask for the claim alone."""
+        return bool(together((f"SELECT 1 FROM runs_run r WHERE {self.where}", self.params))[0])
+
+
+class Unproven(Exception):
+    """A claim did not hold; nothing was written. Ask anew."""
+
+
 _KEY = "SELECT id, state, workspace_id, experiment_id, parent_id, root_id, kind FROM runs_run WHERE id = %s"
 
 

@@ -14,7 +14,9 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import hashlib
+import itertools
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils import timezone
 
@@ -47,6 +50,17 @@ def _folder() -> str | None:
 def name_of(sha256: str) -> str:
     """The storage's name for a content."""
     return f"content/{sha256[:2]}/{sha256}"
+
+
+def too_large(most: int, what: str) -> TooLarge:
+    """The refusal of a file that passes its limit."""
+    return TooLarge(f"{what} is larger than the limit of {most / 1024**2:,.0f} MB.")
+
+
+def check_hash(sha256: str, expected: str | None) -> None:
+    """Invalid when the sender's hash is another than ours: the bytes changed on the way."""
+    if expected and expected.lower() != sha256:
+        raise Invalid(f"The body's SHA-256 is {sha256}, not {expected[:80]}: it changed on its way. Send it again.")
 
 
 class Incoming:
@@ -82,7 +96,7 @@ class Incoming:
         assert self._file is not None
         self.size += len(data)
         if self._most is not None and self.size > self._most:
-            raise TooLarge(f"{self._what} is larger than the limit of {self._most / 1024**2:,.0f} MB.")
+            raise too_large(self._most, self._what)
         self._hash.update(data)
         try:
             view = memoryview(data)
@@ -108,10 +122,7 @@ class Incoming:
 
     def check(self, expected: str | None) -> None:
         """Invalid when the sender's hash is another than ours: the bytes changed on the way."""
-        if expected and expected.lower() != self.sha256:
-            raise Invalid(
-                f"The body's SHA-256 is {self.sha256}, not {expected[:80]}: it changed on its way. Send it again."
-            )
+        check_hash(self.sha256, expected)
 
     def keep(self) -> str:
         """Put the file into its place; the caller holds `held(…)` until the rows that name it are committed."""
@@ -122,18 +133,14 @@ class Incoming:
                     default_storage.save(name_of(sha256), File(content))
             return sha256
         target = f"{folder}/{name_of(sha256)}"
-        try:
-            os.replace(self._path, target)  # noqa: PTH105 - see _folder
-        except FileNotFoundError:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            Path(self._path).replace(target)
+        _moved(self._path, target)
         self._path = ""
         return sha256
 
 
 @contextmanager
-def _locked(prefix: str, how: int) -> Iterator[None]:
-    path = f"{_folder()}/locks/{prefix}"
+def _locked(prefix: str, how: int, folder: str | None = None) -> Iterator[None]:
+    path = f"{folder or _folder()}/locks/{prefix}"
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags, 0o600)
@@ -155,6 +162,56 @@ def held(hashes: Iterable[str]) -> Iterator[None]:
             for prefix in sorted({sha256[:2] for sha256 in hashes}):
                 stack.enter_context(_locked(prefix, fcntl.LOCK_SH))
         yield
+
+
+_OWN = secrets.token_hex(8)
+_serial = itertools.count()
+
+
+@contextmanager
+def kept_small(data: bytes, sha256: str) -> Iterator[None]:
+    """A content that is in memory in its place, and held while this is open: `Incoming`, `held` and `keep` in one, with
+    as few calls of the system as it takes."""
+    folder = _folder()
+    if folder is None:
+        if not default_storage.exists(name_of(sha256)):
+            default_storage.save(name_of(sha256), ContentFile(data))
+        yield
+        return
+    partial = f"{folder}/incoming/{_OWN}-{os.getpid()}-{next(_serial)}"
+    try:
+        _write(partial, data)
+        with _locked(sha256[:2], fcntl.LOCK_SH, folder):
+            _moved(partial, f"{folder}/{name_of(sha256)}")
+            yield
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def _write(path: str, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, flags, 0o600)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        raise Unavailable(f"The server could not store the file: {error.strerror}.") from None
+    finally:
+        os.close(descriptor)
+
+
+def _moved(source: str, target: str) -> None:
+    try:
+        os.replace(source, target)  # noqa: PTH105 - see _folder
+    except FileNotFoundError:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        Path(source).replace(target)
 
 
 def drop(hashes: Iterable[str], still_named: Callable[[str], bool]) -> int:
