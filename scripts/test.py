@@ -2,20 +2,24 @@
 
 First pass: everything, on SQLite. Second pass, where a PostgreSQL server is there: every test that uses the database,
 on PostgreSQL. Tests of Docker, Chromium and registries do not run twice: what differs between the databases is SQL.
-The last line adds both passes up; before it stands what was left out and why (tests/left_out.py).
+The passes run beside each other, as the first waits for containers more than it computes; what the second says is shown
+when it has ended. The last line adds both up; before it stands what was left out and why (tests/left_out.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5  # pytest's exit status when nothing was selected
@@ -40,17 +44,58 @@ def count(report: Path) -> Counter[str]:
     return found
 
 
-def run(title: str, extra: list[str], environment: dict[str, str], workers: str) -> tuple[int, Counter[str]]:
-    """One pass of pytest: its exit status and counts."""
-    print(f"\n== {title}", flush=True)
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", workers, f"--junitxml={report}", *extra]
-        status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-        counts = count(report)
-    print(f"== {title}: {time.monotonic() - started:.0f} s", flush=True)
-    return status, counts
+@dataclass
+class Pass:
+    """One run of pytest over the suite."""
+
+    title: str
+    arguments: list[str]
+    environment: dict[str, str]
+    workers: str
+    folder: Path
+    shown_later: bool = False
+    seconds: float = 0.0
+    process: subprocess.Popen[bytes] | None = None
+    _ends: Thread | None = None
+
+    @property
+    def report(self) -> Path:
+        """Its JUnit report."""
+        return self.folder / "report.xml"
+
+    def start(self) -> None:
+        """Begin; `end` waits."""
+        self.folder.mkdir()
+        command = [sys.executable, "-m", "pytest", "-q", "-n", self.workers, f"--junitxml={self.report}"]
+        with (self.folder / "output").open("wb") as later:
+            self.process = subprocess.Popen(
+                [*command, *self.arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=later if self.shown_later else None,
+                stderr=subprocess.STDOUT if self.shown_later else None,
+            )
+        started = time.monotonic()
+
+        def timed() -> None:
+            assert self.process
+            self.process.wait()
+            self.seconds = time.monotonic() - started
+
+        self._ends = Thread(target=timed)
+        self._ends.start()
+
+    def end(self) -> int:
+        """Its exit status once it has ended and been shown."""
+        assert self.process and self._ends
+        self._ends.join()
+        if self.shown_later:
+            print(f"\n== {self.title}", flush=True)
+            with (self.folder / "output").open("rb") as output:
+                shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        print(f"== {self.title}: {self.seconds:.0f} s", flush=True)
+        return self.process.returncode
 
 
 def main() -> int:
@@ -61,17 +106,28 @@ def main() -> int:
     options, extra = parser.parse_known_args()
     environment = {**services(), **os.environ}
     postgres = environment.get("TEST_POSTGRES_URL")
+    folder = Path(tempfile.mkdtemp(prefix="atelier-tests-"))
     passes = []
     if options.database != "postgres":
-        passes.append(("The suite on SQLite", extra, {**environment, "ATELIER_TEST_DATABASE_URL": ""}))
+        on_sqlite = {**environment, "ATELIER_TEST_DATABASE_URL": ""}
+        passes.append(Pass("The suite on SQLite", extra, on_sqlite, options.workers, folder / "sqlite"))
     if options.database != "sqlite" and postgres:
         on_postgres = {**environment, "ATELIER_TEST_DATABASE_URL": postgres}
-        passes.append(("What uses the database, on PostgreSQL", ["--only-database", *extra], on_postgres))
+        arguments = ["--only-database", *extra]
+        beside = bool(passes)
+        # Beside the first, one more process is what two cores bear.
+        workers = "1" if beside and options.workers != "0" else options.workers
+        title = "What uses the database, on PostgreSQL"
+        passes.append(Pass(title, arguments, on_postgres, workers, folder / "postgres", shown_later=beside))
+    print("\n" + "\n".join(f"== {one.title}" + ", shown at its end" * one.shown_later for one in passes), flush=True)
+    for one in passes:
+        one.start()
     worst, total = 0, Counter[str]()
-    for title, arguments, values in passes:
-        status, counts = run(title, arguments, values, options.workers)
-        total += counts
+    for one in passes:
+        status = one.end()
+        total += count(one.report)
         worst = max(worst, 0 if status == NO_TESTS else status)
+    shutil.rmtree(folder, ignore_errors=True)
     if options.database != "sqlite" and not postgres:
         print(
             "Left out: everything on PostgreSQL, because no server is known. `make services` installs and starts one."
