@@ -1,7 +1,7 @@
 """A live server for tests that need one: web and worker as processes of their own, on data of their own.
 
-`stack` is one for the whole session. Give such tests `@pytest.mark.xdist_group("stack")` (or "stack-2" for long ones), so
-that the two test processes start it once or twice, not for every file. On SQLite it has the shape of a laptop (a folder
+`stack` is one for the whole session. Give such tests `@pytest.mark.xdist_group("stack")`, so that the test processes
+start it once, not for every file. On SQLite it has the shape of a laptop (a folder
 as broker); on PostgreSQL with a Redis server that of a team.
 """
 

@@ -203,6 +203,15 @@ class Swarm:
         """ready or down, as the manager sees it."""
         return self.one.docker("node", "inspect", "-f", "{{.Status.State}}", "two", check=False)
 
+    @contextlib.contextmanager
+    def out_of_service(self, engine: Engine) -> Iterator[None]:
+        """Drains a host for as long as the block lasts, as an operator does before working on a machine."""
+        self.one.docker("node", "update", "--availability", "drain", engine.name)
+        try:
+            yield
+        finally:
+            self.one.docker("node", "update", "--availability", "active", engine.name)
+
     def load(self, *names: str) -> None:
         """Copies images from the suite's engine to both."""
         for name in names:

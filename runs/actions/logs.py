@@ -14,15 +14,15 @@ from studio.errors import Conflict, Invalid, TooLarge
 from studio.workspace import storage
 from studio.workspace.storage import Incoming
 
-_LOCK = """INSERT INTO runs_log (run_id, path, size, complete, updated_at) VALUES (%s, %s, 0, %s, %s)
-ON CONFLICT (run_id, path) DO UPDATE SET updated_at = excluded.updated_at RETURNING id, size, complete"""
+_LOCK = """INSERT INTO runs_log (run_id, path, size, base, complete, updated_at) VALUES (%s, %s, 0, 0, %s, %s)
+ON CONFLICT (run_id, path) DO UPDATE SET updated_at = excluded.updated_at RETURNING id, size, complete, base"""
 
 
 def append(run_id: str, path: str, data: bytes, offset: int | None = None) -> int:
     """Add bytes to a log, at its end when `offset` is None; the log's size afterwards.
 
-    Bytes that are there already change nothing. Conflict, with the size that there is, when `offset` lies behind the
-    end. A log that was closed stays as it is.
+    Offset and size are those of this attempt of the job. Bytes that are there already change nothing. Conflict, with the
+    size that there is, when `offset` lies behind the end. A log that was closed stays as it is.
     """
     check_path(path)
     if len(path) > Log._meta.get_field("path").max_length:  # type: ignore[operator]
@@ -31,24 +31,42 @@ def append(run_id: str, path: str, data: bytes, offset: int | None = None) -> in
         with transaction.atomic():
             row = raw.one(_LOCK, [run_id, path, False, timezone.now()])
             assert row is not None
-            key, size, complete = row
-            at = size if offset is None else offset
+            key, size, complete, base = row
+            at = size if offset is None else base + offset
             if at > size:
                 raise Conflict(
-                    f"The log has {size} bytes; the chunk starts at {at}, and what is between is missing.", str(size)
+                    f"The log has {size - base} bytes; the chunk starts at {offset}, and what is between is missing.",
+                    str(size - base),
                 )
             new = data[size - at :]
             if complete or not new:
-                return int(size)
+                return int(size - base)
             if size + len(new) > limits.limit("log_bytes"):
                 raise TooLarge(f"The log is larger than the limit of {limits.limit('log_bytes') / 1024**2:,.0f} MB.")
             raw.run('INSERT INTO runs_logchunk (log_id, "offset", data) VALUES (%s, %s, %s)', [key, size, new])
             raw.run("UPDATE runs_log SET size = %s WHERE id = %s", [size + len(new), key])
             merged_log.follow(run_id, key, path, size, new)
-            return int(size) + len(new)
+            return int(size - base) + len(new)
     except IntegrityError:
         raw.run_key(run_id)
         raise
+
+
+def begin_again(run_id: str, words: str, *, but: str) -> None:
+    """Have the next attempt's logs follow what there is, with a line of `words` between them in the driver's log.
+
+    The log `but` goes on as it is.
+    """
+    with transaction.atomic():
+        logs = Log.objects.select_for_update().filter(run_id=run_id, complete=False).exclude(path=but)
+        for log in list(logs):
+            if log.path == merged_log.MERGED and log.size:
+                last = log.chunks.order_by("-offset").values_list("data", flat=True).first() or b""
+                line = ("" if bytes(last).endswith(b"\n") else "\n") + f"--- {words}\n"
+                log.chunks.create(offset=log.size, data=line.encode())
+                log.size += len(line.encode())
+            log.base = log.size
+            log.save(update_fields=["size", "base", "updated_at"])
 
 
 def close_all(run_id: str) -> None:

@@ -60,11 +60,18 @@ def get_log(call: Call, path: str) -> Any:
     return HttpResponse(data, content_type="text/plain; charset=utf-8", headers=headers)
 
 
-@route("GET", "/runs/{id}/logs", tag="Logs", summary="The logs of a run", gives="list of {path, size, complete}")
+@route(
+    "GET",
+    "/runs/{id}/logs",
+    tag="Logs",
+    summary="The logs of a run",
+    gives="list of {path, size, attempt_size, complete}",
+)
 def list_logs(call: Call) -> Any:
-    """Open and closed ones."""
+    """Open and closed ones. A job that was tried again counts what it sends by `attempt_size`."""
     rows = artifacts.logs_of(call.run.id)
-    return {"items": [{"path": r.path, "size": r.size, "complete": r.complete} for r in rows], "next": None}
+    items = [{"path": r.path, "size": r.size, "attempt_size": r.size - r.base, "complete": r.complete} for r in rows]
+    return {"items": items, "next": None}
 
 
 @route(

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from runs.actions import logs
@@ -14,7 +15,7 @@ from runs.execution import gang
 from runs.execution.backends import BACKENDS
 from runs.execution.executor import Executor, Job, Look
 from runs.execution.gang_verdict import RankEnded
-from runs.execution.logs import append_output
+from runs.execution.logs import BUILD_LOG, append_output
 from runs.execution.next import BEAT, NOW, Next, soon
 from runs.execution.verdict import AGENT_NOT_STARTED, COMPUTE_DELETED, TIME_LIMIT, Asked, Ended, Verdict, verdict
 from runs.kinds.script import spec as script_spec
@@ -212,23 +213,22 @@ def is_silent(run: Run) -> bool:
     return bool(heard) and timezone.now() - max(*heard, STARTED) > patience
 
 
-def node_lost(run: Run, why: str) -> Next:
-    """The host of a running job is gone: tried again when the submitter allows it, else the run ends."""
+def node_lost(run: Run, why: str, *, drained: bool = False) -> Next:
+    """The host of a job is gone, or takes no more work: tried again when the submitter allows it, else the run ends."""
     # Nodes of a run that lost one of its hosts end with it.
     _remove(run, RunTask.objects.filter(run=run, attempt=run.retries, backend="swarm"))
     retries = script_spec.check(run.definition).max_retries
     if run.retries < retries and not run.cancel_requested_at:
         placing.release(run.pk)
-        move(
-            run,
-            State.PROVISIONING,
-            reason=f"{why} Tried again ({run.retries + 1} of {retries}).",
-            retries=run.retries + 1,
-        )
+        reason = f"{why} Tried again ({run.retries + 1} of {retries})."
+        with transaction.atomic():
+            if move(run, State.PROVISIONING, reason=reason, retries=run.retries + 1):
+                logs.begin_again(run.pk, reason, but=BUILD_LOG)
         return NOW
     logs.close_all(run.pk)
     _leave(run)
-    _final(run, Verdict(State.NOT_RESPONDING, "NodeLost", why), reason=why)
+    found = Verdict(State.FAILED, "NodeDrained", why) if drained else Verdict(State.NOT_RESPONDING, "NodeLost", why)
+    _final(run, found, reason=why)
     return BEAT
 
 

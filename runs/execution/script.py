@@ -178,6 +178,8 @@ def queued(run: Run) -> Next:
         return _stop_or_finalize(run, rows)
     if all(row.launched_at for row in rows):
         looks = [BACKENDS[row.backend].look(gang.job_of(run, row)) for row in rows]
+        if any(look.state == "exited" or look.error for look in looks) and (why := _drained(run, rows)):
+            return ending.node_lost(run, why, drained=True)
         if any(look.state == "exited" for look in looks):
             move(run, State.FINALIZING, reason="The job ended before the script began.")
             return NOW
@@ -223,14 +225,29 @@ def running(run: Run) -> Next:
         # Written before anything is stopped, so that whoever comes next knows why it was.
         Run.objects.filter(pk=run.pk).update(stopped_for=reason)
         run.stopped_for = reason
-    if run.cancel_requested_at or run.stopped_for or any(row.reported_at for row in rows):
+    if run.cancel_requested_at or run.stopped_for:
+        return _stop_or_finalize(run, rows)
+    if any(_went_wrong(row) for row in rows) and (why := _drained(run, rows)):
+        return ending.node_lost(run, why, drained=True)
+    if any(row.reported_at for row in rows):
         return _stop_or_finalize(run, rows)
     looks = [BACKENDS[row.backend].look(gang.job_of(run, row)) for row in rows]
     if any(look.state in ("exited", "absent") for look in looks):
+        if why := _drained(run, rows):
+            return ending.node_lost(run, why, drained=True)
         move(run, State.FINALIZING, reason="The job has ended.")
         return NOW
     # Reports wake us; the time limit and a job that dies silently do not.
     return soon(over) if over < settings.BEAT_SECONDS else BEAT
+
+
+def _went_wrong(row: RunTask) -> bool:
+    return bool(row.reported_at and (row.exit_code != 0 or row.error_type))
+
+
+def _drained(run: Run, rows: list[RunTask]) -> str:
+    """Why the swarm ended the jobs, when one of their hosts is being drained: then no end of theirs is the script's own."""
+    return placing.drained(run.pk) if rows[0].backend == "swarm" else ""
 
 
 def _limit(run: Run) -> int:
@@ -250,7 +267,7 @@ def _stop_or_finalize(run: Run, rows: list[RunTask]) -> Next:
         job, backend = gang.job_of(run, row), BACKENDS[row.backend]
         if row.reported_at is None and backend.look(job).state in ("created", "running"):
             going.append((backend, job))
-    failed = any(row.reported_at and (row.exit_code != 0 or row.error_type) for row in rows)
+    failed = any(_went_wrong(row) for row in rows)
     if not going or (not failed and not run.cancel_requested_at and not run.stopped_for):
         if not going:
             move(run, State.FINALIZING, reason="The script has ended.")

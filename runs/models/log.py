@@ -13,6 +13,8 @@ class Log(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="logs", db_index=False)
     path = models.CharField(max_length=600)
     size = models.BigIntegerField(default=0)
+    # Where the log of this attempt begins: a job that is tried again counts from nought, and what was there stays.
+    base = models.BigIntegerField(default=0)
     # Set when it was closed into an artifact of the same path and its chunks were removed.
     complete = models.BooleanField(default=False)
     updated_at = models.DateTimeField(auto_now=True)

@@ -60,17 +60,19 @@ class LogState(NamedTuple):
     path: str
     size: int
     complete: bool
+    base: int
+    """Where the part of this attempt of the job begins."""
 
 
 def logs_of(run_id: str) -> list[LogState]:
     """The run's logs, open and closed, by path."""
-    rows = raw.rows("SELECT id, path, size, complete FROM runs_log WHERE run_id = %s ORDER BY path", [run_id])
-    return [LogState(key, path, size, bool(complete)) for key, path, size, complete in rows]
+    rows = raw.rows("SELECT id, path, size, complete, base FROM runs_log WHERE run_id = %s ORDER BY path", [run_id])
+    return [LogState(key, path, size, bool(complete), base) for key, path, size, complete, base in rows]
 
 
 def read_log(run_id: str, path: str, offset: int, limit: int) -> tuple[bytes, int, bool]:
     """At most `limit` bytes of a log from `offset` on (a negative one counts from the end), its size, and whether it is closed."""
-    row = raw.one("SELECT id, path, size, complete FROM runs_log WHERE run_id = %s AND path = %s", [run_id, path])
+    row = raw.one("SELECT id, path, size, complete, base FROM runs_log WHERE run_id = %s AND path = %s", [run_id, path])
     if row is None:
         raise NotFound(f"The run has no log {path[:200]!r}.", "path")
     log = LogState._make(row)

@@ -53,6 +53,18 @@ def look(row: Engine) -> Engine:
         return _away([row], error.message)[0]
 
 
+def is_drained(row: Engine) -> bool:
+    """Asks the manager whether a host is being drained: whatever runs there is ended. Its row is up to date then."""
+    if not row.host_id:
+        return False
+    try:
+        found = swarm.host(row.host_id)
+        _written(row, found, swarm.require_manager())
+    except StudioError:
+        return False  # a host or manager that is away is another matter, and is noticed elsewhere
+    return found.availability == "drain"
+
+
 def _written(row: Engine, host: Host, own: str) -> Engine:
     """The row with what the manager says, saved."""
     row.address = "" if host.id == own else host.engine

@@ -16,8 +16,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from studio.compute import engines, scaling, targets
-from studio.compute.models import ComputeTarget, Node, Placement
+from studio.compute import engines, hosts, scaling, targets
+from studio.compute.models import ComputeTarget, Engine, Node, Placement
 from studio.errors import StudioError
 
 
@@ -197,6 +197,8 @@ def _free(run_id: str) -> None:
     now = timezone.now()
     nodes = Node.objects.filter(run_id=run_id)
     nodes.filter(target__type=ComputeTarget.Type.LOCAL).delete()
+    # On a host that takes no work a node is not idle: the next run would be placed where nothing starts.
+    scaling.leave(list(nodes.filter(engine__takes_work=False).select_related("target")))
     nodes.filter(state=Node.State.RUNNING).update(state=Node.State.IDLE, run_id="", idle_since=now, state_since=now)
     nodes.exclude(state=Node.State.RUNNING).update(run_id="")
 
@@ -214,6 +216,23 @@ def lost(run_id: str) -> str:
         away = node.engine.away_since
         if away and timezone.now() - away > patience:
             return f"{node.name} was lost: {node.engine.message}"
+    return ""
+
+
+def drained(run_id: str) -> str:
+    """Why a run's job was ended by its swarm, when one of its hosts is being drained; empty when none is.
+
+    Asks the manager: jobs end in the same moment, before the beat has looked at the hosts again.
+    """
+    nodes = Node.objects.filter(run_id=run_id, engine__backend=Engine.Backend.SWARM).select_related("engine", "target")
+    for node in nodes:
+        if hosts.is_drained(node.engine):
+            name = node.engine.name
+            return (
+                f"{node.name} was taken from the run: the host {name} is being drained in the swarm. Submit it again, "
+                f"or set max_retries to have such runs tried again on other hosts; `docker node update --availability "
+                f"active {name}` brings the host back."
+            )
     return ""
 
 

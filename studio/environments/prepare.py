@@ -61,7 +61,7 @@ def find_or_build(
     except (Invalid, NotFound) as error:
         _note(workspace, definition, "", backend, for_run, waiting=False)
         return Prepared("failed", message=error.message)
-    found = None if _awaited(for_run) else image.find(key, wanted, engine=engine)
+    found = None if _awaited(for_run, engine or "") else image.find(key, wanted, engine=engine)
     if found:
         record = Image.objects.filter(backend=backend, engine=engine or "", name=found.name).first()
         use = _note(workspace, definition, key, backend, for_run, waiting=False, image=record)
@@ -71,9 +71,12 @@ def find_or_build(
     return _built(workspace, definition, key, backend, engine or "", for_run)
 
 
-def _awaited(for_run: str) -> bool:
-    """Whether the build that this run waits for goes on: what it makes can be there before its log and lock are kept."""
-    return Use.objects.filter(run_id=for_run, build__state__in=ACTIVE).exists()
+def _awaited(for_run: str, engine: str) -> bool:
+    """Whether the build that this run waits for goes on: what it makes can be there before its log and lock are kept.
+
+    A build on this engine: a run on several hosts finds its image on one while it is still fetched to another.
+    """
+    return Use.objects.filter(run_id=for_run, build__engine=engine, build__state__in=ACTIVE).exists()
 
 
 def _process(workspace: Workspace, definition: Mapping[str, Any], wanted: Spec, for_run: str) -> Prepared:
@@ -95,7 +98,7 @@ def _process(workspace: Workspace, definition: Mapping[str, Any], wanted: Spec, 
             "ready", python=python, variables={"PYTHONPATH": str(sdk_wheel.unpacked())}, message=f"Uses {python}."
         )
     key = spec.key(wanted, venv.base())
-    found = None if _awaited(for_run) else venv.find(key)
+    found = None if _awaited(for_run, "") else venv.find(key)
     if found:
         record = Image.objects.filter(backend="process", name=str(found)).first()
         use = _note(workspace, definition, key, "process", for_run, waiting=False, image=record)

@@ -203,6 +203,23 @@ def test_a_gap_is_refused_with_the_size_that_there_is(api: Api) -> None:
     assert api.send("PUT", path, b"x").json()["error"]["field"] == "5"
 
 
+def test_the_log_of_a_job_that_is_tried_again_follows_that_of_the_first_attempt_whole(api: Api) -> None:
+    run = api.start()["id"]
+    write_log(api, run, 0, b"a long first attempt, cut off in mid-li")
+    logs.begin_again(run, "The node was lost. Tried again (1 of 2).", but="azureml-logs/20_image_build_log.txt")
+    assert write_log(api, run, 0, b"short\n") == 6
+    assert write_log(api, run, 0, b"short\n") == 6
+    assert api.ok("GET", f"/runs/{run}/logs")["items"][0]["attempt_size"] == 6
+    refused = api.send("PUT", f"/runs/{run}/logs/azureml-logs/70_driver_log.txt?offset=9", b"x").json()["error"]
+    assert refused["field"] == "6" and "has 6 bytes" in refused["message"]
+    whole = b"a long first attempt, cut off in mid-li\n--- The node was lost. Tried again (1 of 2).\nshort\n"
+    assert read_log(api, run)[0] == whole
+    logs.begin_again(run, "Tried again (2 of 2).", but="")
+    assert write_log(api, run, 0, b"short\n") == 6
+    logs.close_all(run)
+    assert read_log(api, run)[0] == whole + b"--- Tried again (2 of 2).\nshort\n"
+
+
 def test_an_open_log_is_among_the_artifacts_and_closing_makes_it_one(api: Api) -> None:
     run = api.start()["id"]
     for i in range(300):
@@ -215,7 +232,9 @@ def test_an_open_log_is_among_the_artifacts_and_closing_makes_it_one(api: Api) -
     assert not LogChunk.objects.exists()
     assert read_log(api, run, "?offset=10&limit=4") == (b"x\nx\n", "600", "1")
     assert body_of(api.send("GET", f"/runs/{run}/artifacts/{path}")) == b"x\n" * 300
-    assert api.ok("GET", f"/runs/{run}/logs")["items"] == [{"path": path, "size": 600, "complete": True}]
+    assert api.ok("GET", f"/runs/{run}/logs")["items"] == [
+        {"path": path, "size": 600, "attempt_size": 600, "complete": True}
+    ]
     assert write_log(api, run, 600, b"too late") == 600
 
 

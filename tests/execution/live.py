@@ -29,6 +29,21 @@ for tick in range(int(sys.argv[1])):
     time.sleep(float(sys.argv[2]))
 print("through", flush=True)
 """
+# The same without an end of its own: it goes on until the run has the tag "enough". How long a machine takes to notice
+# something is then no matter.
+UNTIL_TOLD = """
+import time
+from azureml.core import Run
+run = Run.get_context()
+print("begun", flush=True)
+tick = 0
+while "enough" not in run.get_tags():
+    run.log("tick", tick)
+    print("tick", tick, flush=True)
+    tick += 1
+    time.sleep(0.25)
+print("through", flush=True)
+"""
 
 
 class Live:
@@ -130,6 +145,10 @@ class Live:
         """Asks for the end; when that was."""
         self.client.call("POST", f"/runs/{run_id}/cancel")
         return time.monotonic()
+
+    def enough(self, run_id: str) -> None:
+        """Tells the script UNTIL_TOLD to end."""
+        self.client.call("PUT", f"/runs/{run_id}/tags", json_body={"set": {"enough": "yes"}})
 
     def sweep(self) -> None:
         """The worker's sweep as of an hour later: it lets alone what belongs to runs that have only just ended."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from studio.containers import networks, volumes
 from tests.stack import Stack, answer_of
+from tests.stories import left
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -51,16 +51,22 @@ def test_explanations_of_interpret_community_itself_come_back_equal(stack: Stack
 @pytest.mark.docker
 @pytest.mark.timeout(600)
 def test_what_if_is_answered_by_a_container_of_a_cluster(stack: Stack, tmp_path: Path):
-    # By the cluster's own mark: other tests have nodes on the same engine.
-    marked = {"atelier.node": None, "atelier.target": "what-if-cluster"}
-    before = set(networks.names(marked)), set(volumes.names(marked))
-    done = stack.run_script(
-        HERE / "scripts" / "what_if.py",
-        folder=tmp_path,
-        seconds=500,
-        STORY_PASSWORD=stack.password,
-        STORY_IMAGE=os.environ["ATELIER_BASE_IMAGE"],
-    )
-    assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")
-    after = set(networks.names(marked)), set(volumes.names(marked))
-    assert after[0] <= before[0] and after[1] <= before[1], "nodes are gone with all they had"
+    with left.nothing_of("what-if-cluster"):
+        done = stack.run_script(
+            HERE / "scripts" / "what_if.py",
+            folder=tmp_path,
+            seconds=500,
+            STORY_PASSWORD=stack.password,
+            STORY_IMAGE=os.environ["ATELIER_BASE_IMAGE"],
+        )
+        assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")
+
+
+if (GIVEN / "environments.py").exists():
+
+    @pytest.mark.docker
+    @pytest.mark.timeout(400)
+    def test_environments_of_every_kind_are_built_once_on_a_cluster_that_comes_and_goes(stack: Stack, tmp_path: Path):
+        with left.images_of_its_own(), left.nothing_of("story-cluster"):
+            done = stack.run_script(GIVEN / "environments.py", folder=tmp_path, seconds=380)
+            assert done.returncode == 0 and "story: ok" in done.stdout, answer_of(done) + stack.log("worker")

@@ -105,9 +105,9 @@ class Server:
         self.size: int | None = None
 
     def known_size(self) -> int:
-        """How much the server holds already; 0 for a log it has not seen."""
+        """How much of this attempt the server holds already; 0 for a log it has not seen."""
         answer = self._client.call("GET", self._url, patience=0.0, timeout=20)
-        return next((int(log["size"]) for log in answer["items"] if log["path"] == self._path), 0)
+        return next((int(log["attempt_size"]) for log in answer["items"] if log["path"] == self._path), 0)
 
     def __call__(self, offset: int, data: bytes) -> None:
         """Sends bytes that begin at `offset`. Raises ServiceError while the server is away, ConflictError at a gap."""

@@ -42,6 +42,7 @@ TITLES = {
     "JobNotStarted": "The job could not be started",
     "JobLost": "The job was lost",
     "NodeLost": "The node was lost",
+    "NodeDrained": "The node's host was drained",
 }
 """What the codes mean; another code is shown as it is."""
 
