@@ -154,10 +154,11 @@ def list_runs(call: Call) -> Any:
     experiment_id = None
     name = call.text("experiment")
     if name:
-        row = raw.one("SELECT id FROM runs_experiment WHERE workspace_id = %s AND name = %s", [call.workspace_id, name])
-        if row is None:
+        sql = "SELECT id FROM runs_experiment WHERE workspace_id = %s AND name = %s"
+        row = raw.together((sql, [call.workspace_id, name]))[0]
+        if not row:
             raise NotFound(f"There is no experiment {name[:260]!r} in this workspace.", "experiment")
-        experiment_id = row[0]
+        experiment_id = row[0][0]
     parent: str | None = "" if not call.flag("include_children") else None
     if call.text("parent"):
         key = raw.run_key(call.text("parent") or "")

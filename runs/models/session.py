@@ -42,6 +42,19 @@ def _text(value: str) -> bytes:
     return value.encode()
 
 
+_PLAIN_TEXT = re.compile(r"[\w-]+").fullmatch
+
+
+def _array(texts: Sequence[str]) -> bytes:
+    """PostgreSQL's own text of an array of texts: each in quotes, within them " and the backslash behind a backslash."""
+    quoted = ",".join(f'"{text if _PLAIN_TEXT(text) else _quoted(text)}"' for text in texts)
+    return _text("{" + quoted + "}")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
 _DUMP: dict[type, Callable[[Any], bytes | None]] = {
     str: _text,
     int: lambda value: b"%d" % value,
@@ -144,6 +157,7 @@ class Session:
         ]
         pg = self._pg
         if len(dumped) == 1 and (name := self._names.get(dumped[0][0])) is not None:
+            self._names.move_to_end(dumped[0][0])
             return [self._take(pg.exec_prepared(name, *dumped[0][1:]))]  # waits without holding up other threads
         pg.enter_pipeline_mode()
         try:
@@ -160,6 +174,8 @@ class Session:
         return found
 
     def _dump(self, value: Any) -> Any:
+        if type(value) is list and all(type(item) is str for item in value):
+            return _array(value)
         dump = _dumper(type(value))
         return dump(value) if dump else self._adapter.get_dumper(value, PyFormat.TEXT).dump(value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -289,17 +289,11 @@ def tree(run: RunKey, type_: str | None = None) -> list[str]:
     return [key for (key,) in raw.rows(f"{sql} ORDER BY r.created_at, r.number", params)]
 
 
-def last_values(run_ids: Iterable[str], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """{run id: {name: last value}} for lists: the last logged value as on the wire."""
-    ids = list(run_ids)
-    if not ids or not names:
-        return {}
-    (of_runs, keys), (of_names, wanted) = raw.among("run_id", ids), raw.among("name", names)
+def last_values(run_ids: Sequence[str], names: Sequence[str]) -> raw.Statement:
+    """Asks for (run id, name, last value in JSON) for lists: the last logged value as on the wire."""
+    (of_runs, keys), (of_names, wanted) = raw.among("run_id", run_ids), raw.among("name", names)
     sql = (
         "SELECT run_id, name, last_text FROM runs_metricseries "
         f"WHERE {of_runs} AND {of_names} AND \"column\" = '' AND last_text <> ''"
     )
-    found: dict[str, dict[str, Any]] = {}
-    for run_id, name, text in raw.rows(sql, [*keys, *wanted]):
-        found.setdefault(run_id, {})[name] = orjson.Fragment(text)
-    return found
+    return sql, [*keys, *wanted]

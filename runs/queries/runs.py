@@ -65,7 +65,7 @@ class Page:
 
 def get(run_id: str) -> dict[str, Any]:
     """The run's JSON, or NotFound."""
-    found = raw.rows(f"SELECT {COLUMNS} FROM runs_run r WHERE r.id = %s", [run_id])
+    found = raw.together((f"SELECT {COLUMNS} FROM runs_run r WHERE r.id = %s", [run_id]))[0]
     if not found:
         raise raw.no_run(run_id)
     return render(found)[0]
@@ -76,7 +76,7 @@ def get_many(run_ids: Sequence[str]) -> list[dict[str, Any]]:
     if not run_ids:
         return []
     where, params = raw.among("r.id", run_ids)
-    found = raw.rows(f"SELECT {COLUMNS} FROM runs_run r WHERE {where}", params)
+    found = raw.together((f"SELECT {COLUMNS} FROM runs_run r WHERE {where}", params))[0]
     by_id = {item["id"]: item for item in render(found)}
     return [by_id[run_id] for run_id in run_ids if run_id in by_id]
 
@@ -84,22 +84,29 @@ def get_many(run_ids: Sequence[str]) -> list[dict[str, Any]]:
 def render(rows: Sequence[tuple[Any, ...]], names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The JSON of rows of COLUMNS, with the last values of the metrics `names` when there are any."""
     ids = [row[0] for row in rows]
-    tags = _pairs("runs_runtag", ids)
-    properties = _pairs("runs_runproperty", ids)
-    items = [run_json(row, tags.get(row[0], {}), properties.get(row[0], {})) for row in rows]
+    if not ids:
+        return []
+    asked = [_pairs("runs_runtag", ids), _pairs("runs_runproperty", ids)]
     if names:
-        values = last_values(ids, names)
+        asked.append(last_values(ids, names))
+    tags, properties, *values = map(_by_run, raw.together(*asked))
+    items = [run_json(row, tags.get(row[0], {}), properties.get(row[0], {})) for row in rows]
+    for found in values:
         for item in items:
-            item["metrics"] = values.get(item["id"], {})
+            texts = found.get(item["id"], {})
+            item["metrics"] = {name: orjson.Fragment(text) for name, text in texts.items()}
     return items
 
 
-def _pairs(table: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _pairs(table: str, ids: Sequence[str]) -> raw.Statement:
+    where, params = raw.among("run_id", ids)
+    return f"SELECT run_id, key, value FROM {table} WHERE {where} ORDER BY id", params
+
+
+def _by_run(rows: Sequence[tuple[Any, ...]]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    if ids:
-        where, params = raw.among("run_id", ids)
-        for run_id, key, value in raw.rows(f"SELECT run_id, key, value FROM {table} WHERE {where} ORDER BY id", params):
-            found.setdefault(run_id, {})[key] = value
+    for run_id, key, value in rows:
+        found.setdefault(run_id, {})[key] = value
     return found
 
 
@@ -193,7 +200,7 @@ def page(
     if by_metric:
         rows, following = _by_metric(filters, where, params, order, limit, cursor)
     elif order in ("created_at", "-created_at"):
-        rows, following = _by_time(where, params, order, limit, cursor)
+        rows, following = _by_time(filters, where, params, order, limit, cursor)
     else:
         raise Invalid(
             f"order is {order[:80]!r}; it is created_at, -created_at, metric:<name> or -metric:<name>.", "order"
@@ -277,8 +284,23 @@ def _time_of(text: str) -> Any:
     return moment
 
 
+def _read(filters: Filters, sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a list. One that only says where is prepared, and soon planned no more: its number of rows stands in the
+    statement, so that no plan is made for another. One with a filter is planned for its values, rare or common."""
+    if (
+        filters.statuses
+        or filters.type
+        or filters.tags
+        or filters.properties
+        or filters.ids is not None
+        or filters.extra
+    ):
+        return raw.rows(sql, params)
+    return raw.together((sql, params))[0]
+
+
 def _by_time(
-    where: list[str], params: list[Any], order: str, limit: int, cursor: str | None
+    filters: Filters, where: list[str], params: list[Any], order: str, limit: int, cursor: str | None
 ) -> tuple[list[tuple[Any, ...]], str | None]:
     where, params = list(where), list(params)
     sign, way = ("<", "DESC") if order.startswith("-") else (">", "ASC")
@@ -286,10 +308,8 @@ def _by_time(
         created, last_id = cursors.decode(cursor, order, (str, str))
         where.append(f"(r.created_at, r.id) {sign} (%s, %s)")
         params += [_time_of(created), last_id]
-    sql = (
-        f"SELECT {COLUMNS} FROM runs_run r WHERE {' AND '.join(where)} ORDER BY r.created_at {way}, r.id {way} LIMIT %s"
-    )
-    rows = raw.rows(sql, [*params, limit + 1])
+    sql = f"SELECT {COLUMNS} FROM runs_run r WHERE {' AND '.join(where)} ORDER BY r.created_at {way}, r.id {way} LIMIT {limit + 1}"
+    rows = _read(filters, sql, params)
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1]
@@ -321,9 +341,9 @@ def _by_metric(
         values += [_time_of(created), last_id]
     sql = (
         f"SELECT {COLUMNS} FROM runs_run r WHERE {' AND '.join(conditions)} "
-        "ORDER BY r.created_at DESC, r.id DESC LIMIT %s"
+        f"ORDER BY r.created_at DESC, r.id DESC LIMIT {wanted + 1}"
     )
-    more = raw.rows(sql, [*values, wanted + 1])
+    more = raw.rows(sql, values)
     if len(more) <= wanted:
         return rows + more, None
     shown = more[:wanted]
@@ -363,9 +383,9 @@ def _with_number(
         values += [float(last), last_id]
     sql = (
         f"SELECT {COLUMNS}, m.last FROM runs_metricseries m JOIN runs_run r ON r.id = m.run_id "
-        f"WHERE {' AND '.join(conditions)} ORDER BY m.last {way}, m.run_id {way} LIMIT %s"
+        f"WHERE {' AND '.join(conditions)} ORDER BY m.last {way}, m.run_id {way} LIMIT {limit + 1}"
     )
-    rows = raw.rows(sql, [*values, limit + 1])
+    rows = _read(filters, sql, values)
     if len(rows) <= limit:
         return [row[:-1] for row in rows], None
     final = rows[limit - 1]

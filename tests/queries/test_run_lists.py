@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runs.models import raw
 from runs.queries import cursors
 from studio.errors import Invalid
 from tests.api.conftest import Api, api  # noqa: F401 - the fixture
@@ -123,3 +124,14 @@ def test_no_text_breaks_a_cursor(text: str) -> None:
 @given(st.text().filter(lambda t: "\x00" not in t), st.floats(allow_nan=False, allow_infinity=False))
 def test_a_cursor_gives_back_what_it_was_made_of(text: str, number: float) -> None:
     assert cursors.decode(cursors.encode("o", text, number), "o", (str, float)) == [text, number]
+
+
+HOSTILE = ["", "a", '"', "\\", '\\"', "{", "}", ",", "NULL", "null", " a ", "it's", "é\n\t", "\U0001f600", "%s", "$1"]
+
+
+def test_texts_of_any_content_are_found_among_others(db: None) -> None:
+    for wanted in (HOSTILE, *([text] for text in HOSTILE), []):
+        where, params = raw.among("x.v", wanted)
+        there = f"WITH x(v) AS (VALUES {raw.values(len(HOSTILE), 1)})"
+        [found] = raw.together((f"{there} SELECT v FROM x WHERE {where}", [*HOSTILE, *params]))
+        assert [text for (text,) in found] == wanted
