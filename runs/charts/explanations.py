@@ -115,10 +115,17 @@ def histogram(values: np.ndarray, *, title: str, groups: Sequence[tuple[str, np.
 
 
 def _edges(known: np.ndarray) -> np.ndarray:
-    """Edges of bins; one bin where the values lie so close, or so far apart, that floats do not tell more."""
+    """Edges of bins; one bin where the values lie so close, or so far apart, that floats do not tell more.
+
+    Whole numbers lie in the middle of bins of a whole width: with another one, bins would hold now more numbers, now fewer.
+    """
+    most = min(40, max(5, int(np.sqrt(len(known) or 1))))
+    if len(known) and np.all(known == np.round(known)) and 0 < (span := known.max() - known.min()) < 2**52:
+        step = float(np.ceil((span + 1) / most))
+        return known.min() - 0.5 + step * np.arange(int(np.ceil((span + 1) / step)) + 1)
     try:
         with np.errstate(over="ignore"):
-            return np.histogram_bin_edges(known, bins=min(40, max(5, int(np.sqrt(len(known) or 1)))))
+            return np.histogram_bin_edges(known, bins=most)
     except ValueError:
         return np.array([known.min(), known.max()])
 

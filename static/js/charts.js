@@ -40,7 +40,7 @@
     const axis = {
       gridcolor: token("grid-line"), linecolor: token("line-strong"), zerolinecolor: token("line-strong"), zerolinewidth: 1,
       tickfont: { color: token("text-3"), size: 11 }, title: { font: { color: token("text-2"), size: 12 }, standoff: 8 },
-      automargin: true, ticks: "", showline: false,
+      automargin: true, ticks: "outside", ticklen: 5, tickcolor: "rgba(0,0,0,0)", showline: false,
     };
     const scale = [[0, token("surface-3")], [1, token("scale-high")]];
     return {

@@ -214,6 +214,33 @@ def test_the_explanations_tab_shows_importance_performance_and_a_waterfall_that_
     assert "Row 7" in html and "predicted" in html
 
 
+def test_rows_are_listed_by_how_wrong_the_model_was_and_classes_go_by_their_names(browser, base, uploaded):
+    identity, explanation, truth, _ = uploaded
+    html = browser.get(f"{base}explanations/?e={identity}").content.decode()
+    rows = [[" ".join(cell[0]) for cell in row] for row in table(html, "Rows to pick")]
+    said, proba = np.array(explanation.eval_y_predicted), np.array(explanation.eval_y_predicted_proba).max(axis=1)
+    wrong = sorted(np.flatnonzero(said != truth), key=lambda i: (-proba[i], i))
+    assert len(rows) == 50 and [int(r[1]) for r in rows] == wrong[:50]
+    names = np.array(["no", "yes"])
+    for row in rows:
+        i = int(row[1])
+        assert (row[2], row[4]) == (names[said[i]], names[truth[i]])
+        assert row[5] == ("wrong" if i in wrong else "right")
+    address = f"{base}explanations/figure?kind=explorer&e={identity}&x=f0&y=f1&colour=truth"
+    drawn = orjson.loads(browser.get(address).content)
+    assert [trace["name"] for trace in drawn["data"]] == ["Truth: no", "Truth: yes"]
+
+
+def test_whole_numbers_lie_in_bins_of_the_same_width_with_none_between(browser, base, uploaded):
+    identity, *_ = uploaded
+    drawn = orjson.loads(
+        browser.get(f"{base}explanations/figure?kind=explorer&plot=histogram&e={identity}&x=row").content
+    )
+    # 400 rows, numbered, of two colours on each other: every full bin holds as many numbers as it is wide.
+    counts, width = np.sum([bar["y"] for bar in drawn["data"]], axis=0), drawn["data"][0]["width"]
+    assert counts.sum() == 400 and set(counts[:-1]) == {width} and width == int(width)
+
+
 def test_bars_stand_beside_their_features(browser, base, uploaded):
     identity, explanation, _, _ = uploaded
     drawn = orjson.loads(browser.get(f"{base}explanations/figure?kind=importance&e={identity}").content)

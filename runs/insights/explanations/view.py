@@ -144,6 +144,37 @@ class View:
             raise NotFound(f"This explanation has no column {key[:80]!r}.")
         return labels[key], found
 
+    def shown(self, key: str, output: int | None = None) -> tuple[str, NDArray[Any]]:
+        """The same as people read it: classes by their names, and whether a prediction is right in words."""
+        label, values = self.column(key, output)
+        if key in ("prediction", "truth"):
+            return label, self._class_names(values)
+        if key == "error" and self.is_classification:
+            return "Wrong or right", np.where(values != 0, "wrong", "right").astype(object)
+        return label, values
+
+    def _class_names(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Names for numbers that are positions of classes. Numbers that are names themselves, or neither, stay."""
+        if not self.is_classification or not self.classes or values.dtype.kind not in "biuf":
+            return values
+        numbers = values.astype(np.float64)
+        if not np.all(np.isin(numbers, np.arange(len(self.classes)))) or {f"{v:g}" for v in numbers} <= set(
+            self.classes
+        ):
+            return values
+        return np.array([self.classes[int(v)] for v in numbers], dtype=object)
+
+    @cached_property
+    def worst_first(self) -> Ints:
+        """Positions of the rows by how far off the model is: wrong classes first, those it was surest of before others."""
+        if self.error is None:
+            return np.arange(len(self.rows))
+        off = np.abs(self.error)
+        if self.is_classification and self.probabilities is not None:
+            # Of the wrong ones: how sure it was of the class that it said.
+            off = np.where(off > 0, off + np.nan_to_num(self.probabilities.max(axis=1)), 0.0)
+        return np.argsort(-np.nan_to_num(off, nan=-1.0), kind="stable")
+
 
 def load(bundle: Bundle, most: int = PAGE_VALUES) -> View:
     """Read the bundle, sampling rows (always the same ones) so that at most `most` importance values are held."""

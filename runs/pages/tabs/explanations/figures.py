@@ -82,11 +82,11 @@ def _place(values: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
 
 def _explorer(choice: Choice, request: HttpRequest) -> charts.Figure:
     view = choice.view
-    x_title, x = view.column(choice.x, choice.output)
+    x_title, x = view.shown(choice.x, choice.output)
     if choice.plot == "histogram":
         groups: list[tuple[str, np.ndarray]] = []
         if choice.colour:
-            _, colour = view.column(choice.colour, choice.output)
+            _, colour = _coloured(choice)
             names = np.unique(colour.astype(str))
             if len(names) <= 6:
                 groups = [(str(n), colour.astype(str) == n) for n in names]
@@ -94,10 +94,10 @@ def _explorer(choice: Choice, request: HttpRequest) -> charts.Figure:
     rows = _some(len(view.rows), POINTS)
     picked = [choice.position(p) for p in choice.points]
     rows = np.union1d(rows, np.array(picked, dtype=rows.dtype)) if picked else rows
-    y_title, y = view.column(choice.y, choice.output)
+    y_title, y = view.shown(choice.y, choice.output)
     colour_title, colour = "", None  # type: ignore[assignment]
     if choice.colour:
-        colour_title, colour = view.column(choice.colour, choice.output)
+        colour_title, colour = _coloured(choice)
     if colour is not None and colour.dtype.kind in "biuf" and len(np.unique(colour[rows])) <= 4:
         colour = np.array([f"{colour_title} {v:g}" for v in colour], dtype=object)
     return drawn.scatter(
@@ -105,6 +105,14 @@ def _explorer(choice: Choice, request: HttpRequest) -> charts.Figure:
         colour=None if colour is None else colour[rows], colour_title=colour_title,
         rows=view.rows[rows].tolist(), picked=choice.points,
     )  # fmt: skip
+
+
+def _coloured(choice: Choice) -> tuple[str, np.ndarray]:
+    """(title, values) of the colour; a class says in the legend whose it is: "Truth: faster"."""
+    title, values = choice.view.shown(choice.colour, choice.output)
+    if choice.colour in ("truth", "prediction") and values.dtype.kind not in "biuf":
+        values = np.array([f"{title}: {v}" for v in values], dtype=object)
+    return title, values
 
 
 def _dependence(choice: Choice, request: HttpRequest) -> charts.Figure:

@@ -103,19 +103,17 @@ def performance(choice: Choice) -> dict[str, Any] | None:
 
 
 def rows_table(choice: Choice) -> dict[str, Any]:
-    """Rows to pick from: those whose prediction is wrong or far off first, so that the interesting ones are at hand."""
+    """Rows to pick from: those whose prediction is furthest off first, so that the interesting ones are at hand."""
     view = choice.view
-    error = view.error
-    order = np.argsort(-np.abs(error), kind="stable") if error is not None else np.arange(len(view.rows))
+    order = view.worst_first
     picked = [choice.position(p) for p in choice.points]
     listed = [*picked, *(i for i in order[: ROWS_LISTED + len(picked)].tolist() if i not in picked)][:ROWS_LISTED]
     top = ranking(aggregate(view, None, choice.output))[:3].tolist() if view.features else []
-    columns = [(k, label) for k, label in view.columns() if not k.startswith("f") and k != "row"]
-    shown = [f"f{i}" for i in top if i < len(view.data)]
-    labels = [view.features[i] for i in top if i < len(view.data)]
-    values = [view.column(k)[1] for k, _ in columns] + [view.column(k)[1] for k in shown]
+    said = [k for k, _ in view.columns() if not k.startswith("f") and k != "row"]
+    shown = [view.shown(k) for k in [*said, *(f"f{i}" for i in top if i < len(view.data))]]
+    values = [column for _, column in shown]
     return {
-        "columns": [label for _, label in columns] + labels,
+        "columns": [label for label, _ in shown],
         "rows": [
             {
                 "row": int(view.rows[i]),
@@ -139,18 +137,24 @@ def points(choice: Choice) -> list[dict[str, Any]]:
                 "start": cell(fall.start),
                 "end": cell(fall.end),
                 "steps": [{"label": s.label, "value": cell(s.value) if s.value is not None else None, "amount": cell(s.amount, f"{s.amount:+.4g}"), "up": s.amount > 0} for s in fall.steps],
-                "truth": number(choice.view.truth[position]) if choice.view.truth is not None else "",
-                "prediction": number(choice.view.predicted[position]) if choice.view.predicted is not None else "",
+                "truth": _said(choice, "truth", position),
+                "prediction": _said(choice, "prediction", position),
             }
         )  # fmt: skip
     return found
+
+
+def _said(choice: Choice, key: str, position: int) -> str:
+    """A row's truth or prediction as people read it; empty when the upload has none."""
+    there = {"truth": choice.view.truth, "prediction": choice.view.predicted}[key]
+    return "" if there is None else number(choice.view.shown(key)[1][position])
 
 
 def column_choices(choice: Choice) -> list[dict[str, Any]]:
     """What an axis can show, in groups: what the model says, features, importance."""
     view = choice.view
     top = ranking(aggregate(view, None, choice.output))[:FEATURES_OFFERED].tolist() if view.features else []
-    model = [(k, label) for k, label in view.columns() if not (k[0] == "f" and k[1:].isdigit())]
+    model = [(k, view.shown(k)[0]) for k, _ in view.columns() if not (k[0] == "f" and k[1:].isdigit())]
     groups = [
         {"label": "Model", "options": model},
         {"label": "Features", "options": [(f"f{i}", view.features[i]) for i in top if i < len(view.data)]},
