@@ -16,6 +16,7 @@ from runs.insights.fairness.builder import build
 from runs.models import raw
 from runs.states import State
 from tests import builders
+from tests.browser.test_accessibility import broken_rules
 
 pytestmark = [pytest.mark.chromium, pytest.mark.xdist_group("chromium")]
 IDENTITY = "12345678-1234-1234-1234-123456789abc"
@@ -54,6 +55,14 @@ def studied(shop):
     models = {"strict:1": (p > 0.6).astype(int), "loose:1": (p > 0.4).astype(int)}
     store.save(run, build("binaryClassification", truth, models, groups), "Fairness", validate_model_ids=False)
     return f"/w/lab/runs/{run.id}/"
+
+
+@pytest.mark.parametrize("address", ["explanations/?p=3&chart=swarm", "fairness/"])
+def test_neither_tab_breaks_a_rule_of_axe_with_everything_unfolded(open_page, studied, address):
+    page = open_page(f"{studied}{address}")
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    found = broken_rules(page)
+    assert not found, "\n".join(found)
 
 
 def test_metrics_are_changed_in_place_by_keyboard(open_page, studied, drawn):
