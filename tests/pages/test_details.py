@@ -209,6 +209,18 @@ def test_the_last_traceback_line_is_the_exceptions_own():
     assert hint_for("ValueError: odd") == ""
 
 
+def test_the_raw_json_masks_what_the_page_masks(page, lab):
+    variables = {"API_TOKEN": "sesame-1", "EPOCHS": "3"}
+    environment = rich.DEFINITION["environment"] | {"environmentVariables": {"DB_PASSWORD": "sesame-2"}}
+    definition = rich.DEFINITION | {"environmentVariables": variables, "environment": environment}
+    run = builders.run(lab, state=State.COMPLETED, definition=definition)
+    for place in ("", "details/json", "details/definition"):
+        assert "sesame" not in page(run, place).content.decode(), place
+    shown = page(run, "details/definition").json()
+    assert shown["environmentVariables"] == {"API_TOKEN": "***", "EPOCHS": "3"}
+    assert shown["environment"]["environmentVariables"] == {"DB_PASSWORD": "***"}
+
+
 def test_the_raw_json_and_the_definition_are_there_to_read(page, lab):
     run = rich.rich_run(lab)
     assert page(run, "details/json").json()["definition"]["script"] == "train.py"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
@@ -12,6 +11,7 @@ from django.utils import timezone
 from runs.models import MetricSeries, Run, RunEvent, RunProperty, RunTag
 from runs.pages.tab import Context
 from runs.pages.tabs.details.failure import failure_of
+from runs.pages.tabs.details.masking import VARIABLES, masked_variables
 from runs.pages.tabs.details.timeline import stages
 from runs.queries.arguments import pairs
 from runs.queries.latest import last_value
@@ -20,8 +20,6 @@ from studio.environments.models import Environment
 from studio.workspace.models import ModelVersion
 
 METRICS_SHOWN = 12
-# The agent's own rule (atelier_jobs.agent.masking), which runs in the job and not here.
-SECRET_NAME = re.compile(r"(TOKEN|KEY|PASSWORD|PASSWD|SECRET|CREDENTIALS?)$|PASSWORD|SECRET", re.IGNORECASE)
 
 
 def _environment(run: Run, definition: dict[str, Any]) -> dict[str, Any] | None:
@@ -48,12 +46,6 @@ def _environment(run: Run, definition: dict[str, Any]) -> dict[str, Any] | None:
 def _command(definition: dict[str, Any]) -> str:
     command = definition.get("command")
     return " ".join(map(str, command)) if isinstance(command, list) else str(command or "")
-
-
-def _variables(definition: dict[str, Any]) -> dict[str, str]:
-    """The variables of the script. Those with a telling name are masked, as the agent masks them in logs."""
-    given = definition.get("environmentVariables") or {}
-    return {name: "***" if SECRET_NAME.search(name) else value for name, value in given.items()}
 
 
 def _inputs_outputs(definition: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,7 +96,7 @@ def context(request: HttpRequest, run: Run) -> Context:
         "script": definition.get("script") or "",
         "command": _command(definition),
         "arguments": pairs(definition.get("arguments")),
-        "variables": _variables(definition),
+        "variables": masked_variables(definition.get(VARIABLES) or {}),
         "environment": _environment(run, definition),
         "data": _inputs_outputs(definition),
         "models": ModelVersion.objects.filter(run_id=run.id, model__workspace=run.workspace).select_related("model"),
