@@ -122,7 +122,12 @@ def test_a_stop_reaches_every_rank(job):
 
 
 def test_parameter_servers_end_when_the_workers_have(job):
-    program = "import json, os, time\nif json.loads(os.environ['TF_CONFIG'])['task']['type'] == 'ps': time.sleep(300)"
+    # The workers are through when the parameter server is there: one that was ended before it began tells nothing.
+    program = (
+        "import json, os, pathlib, time\nup = pathlib.Path('up')\n"
+        "if json.loads(os.environ['TF_CONFIG'])['task']['type'] == 'ps': up.touch(); time.sleep(300)\n"
+        "while not up.exists(): time.sleep(0.01)"
+    )
     one = job({"kind": "tensorflow", "nodes": 3, "workers": 2, "parameter_servers": 1}, program)
     one.start()
     assert one.codes() == [0]
