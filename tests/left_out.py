@@ -123,7 +123,7 @@ ABSENT: dict[str, Callable[[], str]] = {
 }
 # Fixtures that reach the run database, whichever it is.
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "stack"}
-SLOW_ON_ONE_DATABASE = ("docker", "chromium", "registry", "wheels")
+SLOW_ON_ONE_DATABASE = ("docker", "chromium", "registry", "wheels", "once")
 # Groups of tests that share something, the longest first: begun last, one would run on alone.
 LANES = ("docker", "stack", "swarm", "faults", "chromium")
 REASONS = pytest.StashKey[dict[str, str]]()

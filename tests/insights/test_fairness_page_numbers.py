@@ -17,7 +17,7 @@ from runs.insights.fairness.measures import BINARY, MEASURES, PROBABILITY, REGRE
 from tests.insights.test_fairness_measures import DERIVED, FAIRLEARN, ORACLE
 from tests.insights.test_tabs import base, exact, predictions, table  # noqa: F401 - fixtures
 
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.django_db]
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore"), pytest.mark.django_db]
 REFERENCE = {**FAIRLEARN, **DERIVED}
 CLOSE = {"rel": 1e-9, "abs": 1e-9}
 

@@ -22,6 +22,7 @@ def run(stack: Stack, folder: Path, script: str | Path, *arguments: str, **more:
     return done.stdout
 
 
+@pytest.mark.once
 @pytest.mark.xdist_group("stack")
 def test_ranks_of_every_kind_on_this_machine(stack: Stack, tmp_path: Path):
     run(stack, tmp_path, "ranks.py", "local")
