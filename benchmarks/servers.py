@@ -100,7 +100,7 @@ class Postgres:
 
 
 class Atelier:
-    """This server: web, worker and beat, as `make demo` and compose start them."""
+    """This server: web, worker and beat. On SQLite one web process, as `make demo` starts it; on PostgreSQL two, as the image."""
 
     name = "Atelier"
 
@@ -136,7 +136,7 @@ class Atelier:
         self.token = json.loads(done.stdout.splitlines()[-1])["token"]
         self.supervisor = Supervisor(self.environment, self.home / "logs")
         began = time.perf_counter()
-        self.supervisor.add("web", web_command("127.0.0.1", self.port))
+        self.supervisor.add("web", web_command("127.0.0.1", self.port, processes=2 if self.database else 1))
         self.supervisor.wait_until_answering(f"{self.url}/health")
         self.started_in = time.perf_counter() - began
         self.supervisor.add("worker", worker_command(with_beat=True))

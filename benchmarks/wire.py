@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import socket
 import statistics
@@ -10,6 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 
 class Connection:
@@ -45,7 +46,7 @@ class Connection:
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
         """The same with JSON both ways."""
-        return json.loads(self.request(method, path, b"" if body is None else json.dumps(body).encode()) or b"null")
+        return orjson.loads(self.request(method, path, b"" if body is None else orjson.dumps(body)) or b"null")
 
     def _fill(self) -> None:
         data = self.socket.recv(1 << 18)

@@ -66,14 +66,24 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def web_command(host: str, port: int, threads: int = 8) -> list[str]:
-    """Granian with one worker process: threads share the memory, and PostgreSQL or SQLite do the waiting.
+def web_command(host: str, port: int, threads: int = 8, processes: int = 1) -> list[str]:
+    """Granian with one worker process: threads share the memory, and PostgreSQL or SQLite do the waiting. With two, as in
+    the image, what one is busy with does not hold up who asks the other.
 
     Respawning is left to Granian, which notices a failed worker at once.
     """
     return [
         *(str(BIN / "granian"), "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "1", "--blocking-threads", str(threads), "--backlog", "1024", "--backpressure", "512"),
+        *(
+            "--workers",
+            str(processes),
+            "--blocking-threads",
+            str(threads),
+            "--backlog",
+            "1024",
+            "--backpressure",
+            "512",
+        ),
         *(
             "--no-ws",
             "--http",

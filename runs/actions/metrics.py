@@ -8,7 +8,10 @@ RETURNING says where the chunks start. When a series has gathered many small chu
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import IntegrityError
@@ -48,6 +51,9 @@ ON CONFLICT (run_id, name, "column") DO UPDATE SET
  updated_at = excluded.updated_at
 RETURNING id, name, "column", count, loose, kind"""
 _BATCH = "INSERT INTO runs_metricbatch (run_id, batch) {row} ON CONFLICT DO NOTHING RETURNING id"
+_TAIL = "SELECT id, start, count FROM runs_metricchunk WHERE series_id = %s ORDER BY start DESC LIMIT 512"
+MERGED_AT_ONCE = 20
+"""Series whose chunks are in memory together while they are merged: at most 1.5 MB each."""
 _CHUNKS = "INSERT INTO runs_metricchunk (series_id, start, count, data) VALUES "
 
 
@@ -231,9 +237,9 @@ def _write(run: RunKey, identity: str, metrics: list[Metric], claim: Claim | Non
         _same_kind(name, kind, next(metric.kind for metric in metrics if metric.name == name))
     _check_limits(run, metrics, state)
     _write_chunks(metrics, state)
-    for key, _, _, _, loose, _ in returned:
-        if loose > metricstore.LOOSE_ALLOWED:
-            merge_loose(key)
+    full = [key for key, _, _, _, loose, _ in returned if loose > metricstore.LOOSE_ALLOWED]
+    for at in range(0, len(full), MERGED_AT_ONCE):
+        merge_loose(full[at : at + MERGED_AT_ONCE])
 
 
 def _series_row(run: RunKey, metric: Metric, name: str, column: Column, now: Any) -> list[Any]:
@@ -295,30 +301,41 @@ def _write_chunks(metrics: list[Metric], state: State) -> None:
         raw.send(_CHUNKS + raw.values(count, 4), params)
 
 
-def merge_loose(series_id: int) -> None:
-    """Merge the small chunks at a series' end into one. Within a transaction that has the series' row locked."""
-    tail = raw.rows(
-        "SELECT id, start, count FROM runs_metricchunk WHERE series_id = %s ORDER BY start DESC LIMIT 512", [series_id]
-    )
-    near = 1
-    while near < len(tail) and tail[near - 1][1] - (tail[near][1] + tail[near][2]) < metricstore.LOOSE:
-        near += 1  # rows that have no value of this column are filled in, unless they are many
-    taken = metricstore.merge_run([count for _, _, count in reversed(tail[:near])])
-    if taken > 1:
-        ids = [key for key, _, _ in tail[:taken]]
-        found = raw.rows(
-            f"SELECT start, count, data FROM runs_metricchunk WHERE id IN ({raw.marks(taken)}) ORDER BY start",
-            ids,
-            binary=True,
-        )
+def merge_loose(series_ids: Sequence[int]) -> None:
+    """Merge the small chunks at the end of each series into one. Within a transaction that has the series' rows locked.
+    The metrics of a script grow together, and so they are merged together: in three round trips, however many."""
+    tails = raw.together(*((_TAIL, [key]) for key in series_ids))
+    taken: dict[int, list[int]] = {}
+    for series_id, tail in zip(series_ids, tails, strict=True):
+        near = 1
+        while near < len(tail) and tail[near - 1][1] - (tail[near][1] + tail[near][2]) < metricstore.LOOSE:
+            near += 1  # rows that have no value of this column are filled in, unless they are many
+        count = metricstore.merge_run([count for _, _, count in reversed(tail[:near])])
+        if count > 1:
+            taken[series_id] = [key for key, _, _ in tail[:count]]
+    if taken:
+        _merge_chunks(taken)
+    where, params = raw.among("id", series_ids)
+    raw.send(f"UPDATE runs_metricseries SET loose = 0 WHERE {where}", params)
+
+
+def _merge_chunks(taken: dict[int, list[int]]) -> None:
+    """One chunk in place of those, for each series."""
+    where, params = raw.among("id", [key for keys in taken.values() for key in keys])
+    sql = f"SELECT series_id, start, count, data FROM runs_metricchunk WHERE {where} ORDER BY series_id, start"
+    found = raw.rows(sql, params, binary=True)
+    merged: list[Any] = []
+    for series_id, rows in groupby(found, itemgetter(0)):
         chunks: list[Chunk] = []
-        end = start = found[0][0]
-        for at, count, data in found:
+        start = end = None
+        for _, at, count, data in rows:
+            if start is None or end is None:
+                start = end = at
             if at > end:  # a column that was left out of some rows
                 chunks.append(metricstore.gap(at - end))
             chunks.append(Chunk.from_blob(count, data))
             end = at + count
-        merged = metricstore.merge(chunks)
-        raw.send(f"DELETE FROM runs_metricchunk WHERE id IN ({raw.marks(taken)})", ids)
-        raw.send(_CHUNKS + raw.values(1, 4), [series_id, start, merged.count, merged.to_blob()])
-    raw.send("UPDATE runs_metricseries SET loose = 0 WHERE id = %s", [series_id])
+        whole = metricstore.merge(chunks)
+        merged += [series_id, start, whole.count, whole.to_blob()]
+    raw.send(f"DELETE FROM runs_metricchunk WHERE {where}", params)
+    raw.send(_CHUNKS + raw.values(len(taken), 4), merged)

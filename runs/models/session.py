@@ -68,10 +68,8 @@ _DUMP: dict[type, Callable[[Any], bytes | None]] = {
 
 
 def _dumper(kind: type) -> Callable[[Any], bytes | None] | None:
-    """How values of a type become text; None for those that psycopg's own adaptation knows."""
-    if kind not in _DUMP:
-        return next((_DUMP[base] for base in kind.__mro__ if base in _DUMP), None)
-    return _DUMP[kind]
+    """How values of a type derived from those become text; None for those that psycopg's own adaptation knows."""
+    return next((_DUMP[base] for base in kind.__mro__ if base in _DUMP), None)
 
 
 @lru_cache(1000)
@@ -152,7 +150,7 @@ class Session:
 
     def _run(self, statements: Sequence[Statement]) -> list[Rows]:
         dumped = [
-            (sql, [self._dump(value) for value in params], [type(value) is bytes for value in params])
+            (sql, list(map(self._dump, params)), [type(value) is bytes for value in params])
             for sql, params in statements
         ]
         pg = self._pg
@@ -174,10 +172,13 @@ class Session:
         return found
 
     def _dump(self, value: Any) -> Any:
+        if dump := _DUMP.get(type(value)):  # of most, said here: a batch has hundreds
+            return dump(value)
         if type(value) is list and all(type(item) is str for item in value):
             return _array(value)
-        dump = _dumper(type(value))
-        return dump(value) if dump else self._adapter.get_dumper(value, PyFormat.TEXT).dump(value)
+        if dump := _dumper(type(value)):
+            return dump(value)
+        return self._adapter.get_dumper(value, PyFormat.TEXT).dump(value)
 
     def _queue(self, sql: str, values: list[Any], binary: list[bool], expected: list[Take]) -> None:
         name = self._names.get(sql)
