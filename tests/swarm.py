@@ -73,6 +73,10 @@ class Engine:
             *("--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "run")),
             *("--pidfile", str(self.folder / "pid"), "--bip", f"172.30.{self.net}.1/24"),
             *("--default-address-pool", f"base=172.31.{self.net}.0/24,{SIZE}"),
+            *(
+                "--insecure-registry",
+                f"{self.address.rpartition('.')[0]}.0/24",
+            ),  # a test's registry, without certificates
         ]
         (self.folder / "pid").unlink(missing_ok=True)
         with self.log.open("ab") as out:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
+import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from studio.containers import images
 from studio.environments import sdk_wheel
 from studio.environments.building.image import KEY_LABEL
+from tests.environments.builders import definition
 from tests.execution.live import TICKS, UNTIL_TOLD, USER_MANAGED, Live, ticks_of
 from tests.stack import Stack, answer_of, running_stack, wait_for
 from tests.swarm import Engine, Swarm
@@ -215,6 +219,63 @@ def test_a_plain_engine_that_loses_its_power_ends_its_runs_or_has_them_tried_aga
         take_back(live)
         mine = ("--filter", f"label=atelier.target={target}")
         wait_for(lambda: not engine.docker("volume", "ls", "-q", *mine), 60, "its volumes are gone")
+
+
+@contextlib.contextmanager
+def registry_at(address: str, folder: Path) -> Iterator[str]:
+    """Debian's docker-registry, where all hosts reach it; its address with the port."""
+    with socket.create_server((address, 0)) as probe:
+        place = f"{address}:{probe.getsockname()[1]}"
+    config = folder / "registry.yml"
+    config.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder / 'registry'}}}}}\n"
+        f"http: {{addr: '{place}'}}\n"
+    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([os.environ["DOCKER_REGISTRY"], "serve", str(config)], **quiet)
+
+    def answers() -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{place}/v2/", timeout=2) as response:
+            return response.status == 200
+        return False
+
+    try:
+        wait_for(answers, 20, "the registry answers")
+        yield place
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.registry
+def test_an_image_is_built_once_and_comes_to_the_other_host_from_the_registry(swarm: Swarm, tmp_path: Path):
+    with (
+        registry_at(swarm.here, tmp_path) as registry,
+        running_stack(
+            reached_at=swarm.here,
+            **swarm.environment,
+            ATELIER_COMPUTE_BACKEND="swarm",
+            ATELIER_WORKSPACE_REGISTRY=registry,
+        ) as stack,
+    ):
+        live = Live(stack)
+        target = cluster(live, "fetching")
+        wanted = definition("fetched", pip=["idna==3.10"], docker={"baseImage": os.environ["ATELIER_BASE_IMAGE"]})
+        run_id = live.submit(TICKS, "1", "0", environment=wanted, target=target, **DDP)
+        ended = live.ends(run_id, 240)
+        assert ended["status"] == "Completed", (ended, live.everything(run_id))
+        show = "from studio.environments.models import Build; print([[b.state, b.source] for b in Build.objects.order_by('pk')])"
+        builds = stack.manage("shell", "--no-imports", "-c", show).splitlines()[-1]
+        assert builds == "[['Succeeded', 'built'], ['Succeeded', 'workspace registry']]", builds
+        # An image's id is the digest of its configuration, which names each layer by its digest.
+        listed = [
+            engine.docker("image", "ls", "--no-trunc", "--format", "{{.Repository}} {{.ID}}")
+            for engine in swarm.engines
+        ]
+        built, fetched = ({line for line in text.splitlines() if line.startswith("azureml/")} for text in listed)
+        assert built & fetched, listed
+        take_back(live)
+        wait_for(lambda: nothing_left(swarm), 60, "both hosts hold nothing")
 
 
 def built_already() -> list[str]:

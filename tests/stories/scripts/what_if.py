@@ -89,7 +89,7 @@ changed = x[4].copy()
 changed[0] += 2
 page, address = post(f"{base}what-if?{query}", page, row="4", v0=repr(float(changed[0])))
 page = answered(address.partition("#")[0], r">after</dt>")
-before, after = map(float, re.findall(r'<dt>(?:Probability of 1 before|after)</dt><dd title="([^"]+)">', page))
+before, after = map(float, re.findall(r'<dt>(?:Probability of yes before|after)</dt><dd title="([^"]+)">', page))
 assert abs(before - model.predict_proba(x[4:5])[0, 1]) < 1e-9, before
 assert abs(after - model.predict_proba([changed])[0, 1]) < 1e-9, after
 
@@ -98,7 +98,7 @@ page = answered(address.partition("#")[0], "Answers as one feature changes")
 link = re.search(r'href="([^"]+table=ice)"', page)[1]
 with opener.open(f"{server}{html.unescape(link)}", timeout=60) as answer:
     heading, *lines = csv.reader(io.StringIO(answer.read().decode()))
-assert heading == ["b", "Probability of 1, row 4", "Probability of 1, row 9"] and len(lines) == 25, lines
+assert heading == ["b", "Probability of yes, row 4", "Probability of yes, row 9"] and len(lines) == 25, lines
 grid = [float(line[0]) for line in lines]
 varied = np.repeat(x[[4, 9], None], len(grid), axis=1)
 varied[:, :, 1] = grid

@@ -48,7 +48,7 @@ def context(choice: Choice, run: Run, request: HttpRequest) -> dict[str, Any]:
     }
     question = request.GET.get("q")
     if question:
-        found |= _answer(session, question)
+        found |= _answer(choice, session, question)
     ice = asked(choice, request)
     if ice is not None:
         found |= {"ice": ice, "waiting": ice.answered_at is None or found.get("waiting", False)}
@@ -79,7 +79,7 @@ def curves(choice: Choice, asked: ScoringRequest, feature: int) -> Curves | None
     values, rows = scoring.grid(choice.view, [choice.position(row) for row in choice.points], feature)
     if rows != asked.rows:
         return None
-    name, given = answers(asked.answer)
+    name, given = answers(choice, asked.answer)
     n = len(values)
     return Curves(feature, name, values, [(row, given[i * n : i * n + n]) for i, row in enumerate(choice.points)])
 
@@ -126,16 +126,24 @@ def asked(choice: Choice, request: HttpRequest) -> ScoringRequest | None:
     return ScoringRequest.objects.filter(pk=identity[:40], session__run_id=choice.row.run_id).first()
 
 
-def answers(answer: dict[str, Any]) -> tuple[str, list[Any]]:
+def named(choice: Choice, label: Any) -> Any:
+    """A class as the explanation names it, where the model knows it by its position; any other label as it is."""
+    classes = choice.view.classes if choice.view.is_classification else []
+    said = f"{label:g}" if isinstance(label, (int, float)) else str(label)
+    known = said not in classes and said.isdecimal() and len(said) < 6 and int(said) < len(classes)
+    return classes[int(said)] if known else label
+
+
+def answers(choice: Choice, answer: dict[str, Any]) -> tuple[str, list[Any]]:
     """(what it is, a number for each row): the last class's probability, else the prediction."""
     if answer.get("probabilities"):
         classes = answer.get("classes")
-        name = f"Probability of {classes[-1]}" if classes else "Probability of the last class"
+        name = f"Probability of {named(choice, classes[-1])}" if classes else "Probability of the last class"
         return name, [p[-1] for p in answer["probabilities"]]
     return "Prediction", answer["predictions"]
 
 
-def _answer(session: Any, identity: str) -> dict[str, Any]:
+def _answer(choice: Choice, session: Any, identity: str) -> dict[str, Any]:
     """What the job said to a what-if question: before and after."""
     found = session.requests.filter(pk=identity[:40]).first()
     if found is None:
@@ -146,14 +154,14 @@ def _answer(session: Any, identity: str) -> dict[str, Any]:
         return {"waiting": True, "late": late and running, "asked": True}
     if found.error:
         return {"asked": True, "error": found.error}
-    name, values = answers(found.answer)
+    name, values = answers(choice, found.answer)
     return {
         "asked": True,
         "result": {
             "name": name,
             "before": cell(values[0]),
             "after": cell(values[1]),
-            "labels": found.answer["predictions"],
+            "labels": [named(choice, value) for value in found.answer["predictions"]],
             "change": cell(values[1] - values[0]) if not isinstance(values[0], str) else None,
         },
     }
