@@ -55,7 +55,9 @@ class Stored:
 
 def content_type(path: str) -> str:
     """The media type that a path's ending stands for."""
-    return _type_of(".".join(path.rpartition("/")[2].split(".")[-2:]) if "." in path else "")
+    endings = path.rpartition("/")[2].split(".")[1:]
+    packed = bool(endings) and "." + endings[-1] in mimetypes.encodings_map  # a .tar.gz is a tar
+    return _type_of(".".join(endings[-2:] if packed else endings[-1:]))
 
 
 @lru_cache(1000)

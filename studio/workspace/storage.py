@@ -133,7 +133,11 @@ class Incoming:
                     default_storage.save(name_of(sha256), File(content))
             return sha256
         target = f"{folder}/{name_of(sha256)}"
-        _moved(self._path, target)
+        try:
+            os.replace(self._path, target)  # noqa: PTH105 - see _folder
+        except FileNotFoundError:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            Path(self._path).replace(target)
         self._path = ""
         return sha256
 
@@ -178,11 +182,13 @@ def kept_small(data: bytes, sha256: str) -> Iterator[None]:
             default_storage.save(name_of(sha256), ContentFile(data))
         yield
         return
-    partial = f"{folder}/incoming/{_OWN}-{os.getpid()}-{next(_serial)}"
+    # Beside its place: to rename a file from one folder to another, the kernel stops all others that do so.
+    target = f"{folder}/{name_of(sha256)}"
+    partial = f"{target}.{_OWN}-{os.getpid()}-{next(_serial)}"
     try:
         _write(partial, data)
         with _locked(sha256[:2], fcntl.LOCK_SH, folder):
-            _moved(partial, f"{folder}/{name_of(sha256)}")
+            os.replace(partial, target)  # noqa: PTH105 - see _folder
             yield
     except BaseException:
         Path(partial).unlink(missing_ok=True)
@@ -204,14 +210,6 @@ def _write(path: str, data: bytes) -> None:
         raise Unavailable(f"The server could not store the file: {error.strerror}.") from None
     finally:
         os.close(descriptor)
-
-
-def _moved(source: str, target: str) -> None:
-    try:
-        os.replace(source, target)  # noqa: PTH105 - see _folder
-    except FileNotFoundError:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        Path(source).replace(target)
 
 
 def drop(hashes: Iterable[str], still_named: Callable[[str], bool]) -> int:

@@ -56,6 +56,18 @@ def test_an_artifact_comes_back_as_it_was_sent(api: Api) -> None:
     ]
 
 
+def test_a_files_type_is_that_of_its_endings(api: Api) -> None:
+    run = api.start()["id"]
+    types = {
+        "a.csv": "text/csv", "v1.2/model": "application/octet-stream", "a.2024.PNG": "image/png", "a.tar.gz": "application/x-tar",
+        ".hidden.json": "application/json", "none": "application/octet-stream", "a.tgz": "application/x-tar",
+    }  # fmt: skip
+    for path in types:
+        api.ok("PUT", f"/runs/{run}/artifacts/{path}", path.encode())
+    items = api.ok("GET", f"/runs/{run}/artifacts")["items"]
+    assert {item["path"]: item["content_type"] for item in items} == types
+
+
 def test_an_empty_artifact_is_an_artifact(api: Api) -> None:
     run = api.start()["id"]
     assert api.ok("PUT", f"/runs/{run}/artifacts/outputs/empty", b"")["size"] == 0
