@@ -31,6 +31,7 @@ UNREADABLE = (
     lzma.LZMAError,
     struct.error,
     EOFError,
+    IndexError,
     NotImplementedError,
     OSError,
     OverflowError,

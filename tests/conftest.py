@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from studio.workspace.models import Role, Workspace
 from tests import people
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+# The same examples each time, however slow the machine: HYPOTHESIS_PROFILE=default looks for new ones.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture
