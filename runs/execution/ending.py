@@ -217,6 +217,8 @@ def node_lost(run: Run, why: str, *, drained: bool = False) -> Next:
     """The host of a job is gone, or takes no more work: tried again when the submitter allows it, else the run ends."""
     # Nodes of a run that lost one of its hosts end with it.
     _remove(run, RunTask.objects.filter(run=run, attempt=run.retries, backend="swarm"))
+    # The beat may not have seen it yet, and the next attempt must not be placed on that host.
+    placing.look_at_hosts(run.pk)
     retries = script_spec.check(run.definition).max_retries
     if run.retries < retries and not run.cancel_requested_at:
         placing.release(run.pk)

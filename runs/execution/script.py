@@ -111,6 +111,12 @@ def _gang(run: Run) -> gang.Gang | Next:
         # Its node was lost before the first line of the script: back into the queue, at its old place.
         move(run, State.PROVISIONING, reason=answer.reason, waiting_for=answer.reason)
         return BEAT
+    if answer.backend == "swarm" and (why := placing.lost(run.pk)):
+        # Before the first line of the script nothing is lost but the place: the other hosts may have one.
+        placing.look_at_hosts(run.pk)
+        placing.release(run.pk)
+        move(run, State.PROVISIONING, reason=why, waiting_for=why)
+        return NOW
     backend = gang.backend_of(spec, answer.backend)
     prepared = _prepare(run, spec, answer, backend)
     if prepared.state == "failed":
@@ -176,6 +182,8 @@ def queued(run: Run) -> Next:
     rows = tasks(run)
     if run.cancel_requested_at or any(row.reported_at for row in rows):
         return _stop_or_finalize(run, rows)
+    if rows[0].backend == "swarm" and (why := placing.lost(run.pk)):
+        return ending.node_lost(run, why)
     if all(row.launched_at for row in rows):
         looks = [BACKENDS[row.backend].look(gang.job_of(run, row)) for row in rows]
         if any(look.state == "exited" or look.error for look in looks) and (why := _drained(run, rows)):

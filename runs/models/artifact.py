@@ -19,12 +19,13 @@ class Artifact(models.Model):
     # The MD5 of the path: an index entry of PostgreSQL has at most 2,700 bytes, a path up to 20,000.
     path_key = models.CharField(max_length=32, default="", editable=False)
     size = models.BigIntegerField()
-    sha256 = models.CharField(max_length=64, db_index=True)
+    sha256 = models.CharField(max_length=64)
     content_type = models.CharField(max_length=255, default="application/octet-stream")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "path_key"], name="a run's path is one artifact")]
+        indexes = [models.Index(fields=["sha256"], name="artifacts_by_content")]
 
     def __str__(self) -> str:
         return self.path

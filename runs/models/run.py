@@ -29,8 +29,8 @@ class Run(models.Model):
         SCORING = "scoring", "Scoring"
 
     id = models.CharField(primary_key=True, max_length=256)
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs")
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="runs", db_index=False)
     number = models.PositiveIntegerField()
     kind = models.CharField(max_length=20, choices=Kind.choices, default=Kind.INTERACTIVE)
     # The v1 run type that scripts filter by: azureml.scriptrun, hyperdrive …
@@ -45,9 +45,11 @@ class Run(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
 
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="children", db_index=False
+    )
     # The topmost run: one comparison finds a tree of any depth. A run without parent is its own root.
-    root_id = models.CharField(max_length=256, db_index=True)
+    root_id = models.CharField(max_length=256)
 
     definition = models.JSONField(null=True, blank=True)
     snapshot = models.ForeignKey(Snapshot, null=True, blank=True, on_delete=models.SET_NULL, related_name="runs")
@@ -87,7 +89,10 @@ class Run(models.Model):
                 name="only a final run has ended",
             ),
         ]
+        # A run is moved six times, and each move writes every index anew: none stands here that another one serves. A
+        # text column's own db_index would make two on PostgreSQL, the second for LIKE, which nothing asks.
         indexes = [
+            models.Index(fields=["root_id"], name="runs_of_a_root"),
             models.Index(fields=["experiment", "-created_at", "-id"], name="runs_of_an_experiment"),
             models.Index(fields=["workspace", "-created_at", "-id"], name="runs_of_a_workspace"),
             models.Index(fields=["experiment", "state", "-created_at", "-id"], name="runs_of_a_state"),

@@ -199,6 +199,8 @@ def _free(run_id: str) -> None:
     nodes.filter(target__type=ComputeTarget.Type.LOCAL).delete()
     # On a host that takes no work a node is not idle: the next run would be placed where nothing starts.
     scaling.leave(list(nodes.filter(engine__takes_work=False).select_related("target")))
+    # Nor on one that is away, whether or not the beat has seen that yet: its nodes wait for it, and no run for them.
+    nodes.filter(state=Node.State.RUNNING, engine__available=False).update(state=Node.State.UNUSABLE, state_since=now)
     nodes.filter(state=Node.State.RUNNING).update(state=Node.State.IDLE, run_id="", idle_since=now, state_since=now)
     nodes.exclude(state=Node.State.RUNNING).update(run_id="")
 
@@ -217,6 +219,12 @@ def lost(run_id: str) -> str:
         if away and timezone.now() - away > patience:
             return f"{node.name} was lost: {node.engine.message}"
     return ""
+
+
+def look_at_hosts(run_id: str) -> None:
+    """Asks the manager of a swarm for the hosts of the run's nodes, so that what follows knows which are away or drained."""
+    for engine in Engine.objects.filter(backend=Engine.Backend.SWARM, nodes__run_id=run_id).distinct():
+        hosts.look(engine)
 
 
 def drained(run_id: str) -> str:
