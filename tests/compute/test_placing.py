@@ -171,6 +171,18 @@ def test_a_node_lost_with_its_engine_is_unusable_until_the_engine_is_back(lab, c
     assert placing.lost("a") == ""
 
 
+def test_nodes_given_back_on_a_host_that_is_away_or_takes_no_work_are_no_idle_ones(lab, cluster):
+    target = cluster()
+    placing.place("a", lab.pk, "cpu", nodes=2)
+    one, two = target.nodes_set.order_by("number")
+    away = Engine.objects.create(name="away", backend="swarm", available=False, message="It is down.")
+    drained = Engine.objects.create(name="drained", backend="swarm", takes_work=False)
+    for node, engine in ((one, away), (two, drained)):
+        Node.objects.filter(pk=node.pk).update(engine=engine)
+    placing.release("a")
+    assert states(target) == ["leaving", "unusable"] and not target.nodes_set.exclude(run_id="").exists()
+
+
 def test_what_a_killed_process_left_half_made_is_finished_by_the_next_look(lab, cluster, settle):
     target = cluster()
     with_rows_only = scaling.add_nodes(target, 1, "as 1 run waits")
