@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from runs import limits
@@ -55,18 +56,18 @@ def append(run_id: str, path: str, data: bytes, offset: int | None = None) -> in
 def begin_again(run_id: str, words: str, *, but: str) -> None:
     """Have the next attempt's logs follow what there is, with a line of `words` between them in the driver's log.
 
-    The log `but` goes on as it is.
+    A line that was cut off in its middle ends here. The log `but` goes on as it is.
     """
     with transaction.atomic():
-        logs = Log.objects.select_for_update().filter(run_id=run_id, complete=False).exclude(path=but)
-        for log in list(logs):
-            if log.path == merged_log.MERGED and log.size:
-                last = log.chunks.order_by("-offset").values_list("data", flat=True).first() or b""
-                line = ("" if bytes(last).endswith(b"\n") else "\n") + f"--- {words}\n"
-                log.chunks.create(offset=log.size, data=line.encode())
-                log.size += len(line.encode())
-            log.base = log.size
-            log.save(update_fields=["size", "base", "updated_at"])
+        opened = Log.objects.select_for_update().filter(run_id=run_id, complete=False).exclude(path=but)
+        for path in sorted(opened.values_list("path", flat=True), key=merged_log.MERGED.__eq__):  # the merged one last
+            last = opened.get(path=path).chunks.order_by("-offset").values_list("data", flat=True).first()
+            end = b"\n" if last and not bytes(last).endswith(b"\n") else b""
+            if path == merged_log.MERGED and last:
+                end += f"--- {words}\n".encode()
+            if end:
+                append(run_id, path, end)
+        opened.update(base=F("size"))
 
 
 def close_all(run_id: str) -> None:

@@ -1,4 +1,5 @@
 """What is left on engines and disks though its run is over: an engine was away at the end, or a machine was restarted.
+And what is left of uploads whose server was killed.
 
 The rows say which jobs there were; only what carries this site's mark is touched.
 """
@@ -18,6 +19,7 @@ from runs.states import NOT_FINAL
 from studio.compute import engines
 from studio.containers import containers, networks, secrets, services, volumes
 from studio.errors import StudioError
+from studio.workspace import storage
 
 log = logging.getLogger(__name__)
 # A run that has just ended is still being cleaned by its own worker.
@@ -29,6 +31,7 @@ RECENT = dt.timedelta(days=30)
 def sweep() -> list[str]:
     """Removes what is left of runs that are over or gone; returns the names of what it found."""
     found = sweep_folders()
+    storage.drop_cut_off()
     for engine in _engines():
         try:
             # A host of a swarm must not start again what it finds gone: its services go first.

@@ -19,7 +19,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -32,6 +32,8 @@ from studio.errors import Invalid, NotFound, TooLarge, Unavailable
 
 PIECE = 1 << 20
 YOUNG = dt.timedelta(hours=1)
+# An upload that nobody has written to for so long is one of a server that was killed.
+CUT_OFF = dt.timedelta(days=1)
 
 
 class Readable(Protocol):
@@ -142,15 +144,19 @@ class Incoming:
         return sha256
 
 
-@contextmanager
-def _locked(prefix: str, how: int, folder: str | None = None) -> Iterator[None]:
-    path = f"{folder or _folder()}/locks/{prefix}"
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+def _opened(path: str, how: int) -> int:
+    """A descriptor of a file that is made, with its folder, where it is not there."""
+    flags = how | os.O_CREAT | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, 0o600)
+        return os.open(path, flags, 0o600)
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, flags, 0o600)
+        return os.open(path, flags, 0o600)
+
+
+@contextmanager
+def _locked(prefix: str, how: int, folder: str | None = None) -> Iterator[None]:
+    descriptor = _opened(f"{folder or _folder()}/locks/{prefix}", os.O_RDWR)
     try:
         fcntl.flock(descriptor, how)
         yield
@@ -196,12 +202,7 @@ def kept_small(data: bytes, sha256: str) -> Iterator[None]:
 
 
 def _write(path: str, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, flags, 0o600)
+    descriptor = _opened(path, os.O_WRONLY | os.O_EXCL)
     try:
         view = memoryview(data)
         while view:
@@ -210,6 +211,18 @@ def _write(path: str, data: bytes) -> None:
         raise Unavailable(f"The server could not store the file: {error.strerror}.") from None
     finally:
         os.close(descriptor)
+
+
+def drop_cut_off() -> int:
+    """Delete what uploads left that were cut off by the end of their server; how many there were."""
+    folder, gone = _folder(), 0
+    before = (timezone.now() - CUT_OFF).timestamp()
+    for file in Path(folder, "incoming").glob("*") if folder else ():
+        with suppress(FileNotFoundError):  # it was kept, or another worker's sweep was faster
+            if file.stat().st_mtime < before:
+                file.unlink()
+                gone += 1
+    return gone
 
 
 def drop(hashes: Iterable[str], still_named: Callable[[str], bool]) -> int:

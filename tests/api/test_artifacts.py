@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.actions import logs
+from runs.execution import sweep
 from runs.models import Artifact, LogChunk
 from runs.paths import check_path
 from studio.errors import Invalid
@@ -144,6 +147,17 @@ def test_a_bundle_with_something_wrong_leaves_nothing(api: Api, body: bytes, sai
     assert not Artifact.objects.exists()
 
 
+def test_uploads_that_a_killed_server_left_go_after_a_day_and_those_under_way_stay(api: Api) -> None:
+    folder = Path(default_storage.location) / "incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    old, young = folder / "old", folder / "young"
+    for file, hours in ((old, 25), (young, 23)):
+        file.write_bytes(b"half")
+        os.utime(file, (time.time() - hours * 3600,) * 2)
+    sweep.sweep()
+    assert not old.exists() and young.exists()
+
+
 def test_limits_of_artifacts_are_kept(api: Api, settings: Any) -> None:
     settings.LIMITS = {"artifact_bytes": 10, "bundle_files": 2}
     run = api.start()["id"]
@@ -230,6 +244,22 @@ def test_the_log_of_a_job_that_is_tried_again_follows_that_of_the_first_attempt_
     assert write_log(api, run, 0, b"short\n") == 6
     logs.close_all(run)
     assert read_log(api, run)[0] == whole + b"--- Tried again (2 of 2).\nshort\n"
+
+
+def test_ranks_that_are_tried_again_are_merged_line_by_line_after_what_was_cut_off(api: Api) -> None:
+    run = api.start()["id"]
+
+    def write(rank: int, data: bytes) -> None:
+        api.ok("PUT", f"/runs/{run}/logs/azureml-logs/70_driver_log_{rank}.txt?offset=0", data)
+
+    write(0, b"first\nin the midd")
+    write(1, b"whole\n")
+    logs.begin_again(run, "Tried again (1 of 1).", but="")
+    write(1, b"second\n")
+    write(0, b"third\n")
+    assert read_log(api, run)[0].decode().splitlines() == [
+        *("[0] first", "[1] whole", "[0] in the midd", "--- Tried again (1 of 1).", "[1] second", "[0] third")
+    ]
 
 
 def test_an_open_log_is_among_the_artifacts_and_closing_makes_it_one(api: Api) -> None:
