@@ -35,6 +35,10 @@ SILENT_UPLOAD = dt.timedelta(minutes=5)
 DELIVERY = dt.timedelta(minutes=10)
 STARTED = timezone.now()
 LOOK_SECONDS, SLOW_SECONDS = 0.05, 1.0
+AFTER_A_DRAIN = (
+    "Submit the run again, or set max_retries to have such runs tried again on other hosts; "
+    "`docker node update --availability active` brings a host back."
+)
 LIMITS = {"error_code": 100, "error_message": 3000, "error_details": 16_000}
 
 
@@ -229,7 +233,9 @@ def node_lost(run: Run, why: str, *, drained: bool = False) -> Next:
         return NOW
     logs.close_all(run.pk)
     _leave(run)
-    found = Verdict(State.FAILED, "NodeDrained", why) if drained else Verdict(State.NOT_RESPONDING, "NodeLost", why)
+    found = Verdict(State.NOT_RESPONDING, "NodeLost", why)
+    if drained:
+        found = Verdict(State.FAILED, "NodeDrained", f"{why} {AFTER_A_DRAIN}")
     _final(run, found, reason=why)
     return BEAT
 

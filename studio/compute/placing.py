@@ -235,12 +235,7 @@ def drained(run_id: str) -> str:
     nodes = Node.objects.filter(run_id=run_id, engine__backend=Engine.Backend.SWARM).select_related("engine", "target")
     for node in nodes:
         if hosts.is_drained(node.engine):
-            name = node.engine.name
-            return (
-                f"{node.name} was taken from the run: the host {name} is being drained in the swarm. Submit it again, "
-                f"or set max_retries to have such runs tried again on other hosts; `docker node update --availability "
-                f"active {name}` brings the host back."
-            )
+            return f"{node.name} was taken from the run: the host {node.engine.name} is being drained in the swarm."
     return ""
 
 
