@@ -46,8 +46,7 @@ def _importance(choice: Choice, request: HttpRequest) -> charts.Figure:
         return important.importance_boxes(names, fives, title=f"Importance of each row{_of(choice)}")
     if choice.chart == "swarm":
         parts = [(name, *_cloud(choice, features, mask)) for name, mask in choice.masks()]
-        scale = " · blue: low value, red: high" if len(parts) == 1 else ""
-        return important.swarm(names, parts, title=f"Importance of each row{_of(choice)}{scale}")
+        return important.swarm(names, parts, title=f"Importance of each row{_of(choice)}")
     columns = [(name, aggregate(view, mask, choice.output)[features].tolist()) for name, mask in choice.masks()]
     return important.importance_bars(names, columns, title=f"Importance{_of(choice)}")
 
