@@ -106,12 +106,12 @@ def test_a_stranger_finds_nothing(client, stranger, cluster, path):
     assert client.get(f"/w/lab/{path}").status_code == 404
 
 
-def sampled(workspace, run_id="a", count=3):
+def sampled(workspace, run_id="a", count=3, **more):
     now = timezone.now()
     for i in range(count):
         UsageSample.objects.create(
             run_id=run_id, workspace_id=workspace.pk, node="cpu-1", at=now + timedelta(seconds=5 * i), cpu_percent=50 * i,
-            memory_bytes=(i + 1) * 2**20, network_received=i * 10 * 2**20,
+            memory_bytes=(i + 1) * 2**20, network_received=i * 10 * 2**20, **more,
         )  # fmt: skip
 
 
@@ -121,6 +121,17 @@ def test_what_a_run_used_is_drawn_with_the_numbers_behind_it(olga, lab):
     assert "CPU in % of one core, cpu-1 now 100" in page
     assert "Network in MiB/s, cpu-1 received now 2" in page
     assert "every 10s" not in page, "a run that ended is not asked for again"
+
+
+def test_a_targets_page_draws_what_its_jobs_use_and_gpus_only_where_there_are_some(olga, lab, cluster):
+    target = cluster()
+    sampled(lab, target_id=target.pk)
+    page = text(olga.get("/w/lab/compute/cpu/"))
+    assert "CPU in % of one core, cpu-1 now 100" in page and "GPU" not in page
+    UsageSample.objects.all().delete()
+    sampled(lab, target_id=target.pk, gpu_percent=87.5, gpu_memory_bytes=3 * 2**30)
+    page = text(olga.get("/w/lab/compute/cpu/"))
+    assert "GPU in %, cpu-1 now 87.5" in page and "GPU memory in MiB, cpu-1 now 3072" in page, page
 
 
 def test_the_use_of_a_run_of_others_is_not_shown(olga, elsewhere):
