@@ -146,7 +146,7 @@ class AtelierPeer:
 
     def get_artifact(self, c: Connection, run: str, path: str) -> int:
         """GET …/artifacts/{path}."""
-        return len(c.request("GET", f"/api/v1/runs/{run}/artifacts/{quote(path)}"))
+        return c.download(f"/api/v1/runs/{run}/artifacts/{quote(path)}")
 
 
 class MlflowPeer:
@@ -246,6 +246,4 @@ class MlflowPeer:
 
     def get_artifact(self, c: Connection, run: str, path: str) -> int:
         """The same way back."""
-        return len(
-            c.request("GET", f"/api/2.0/mlflow-artifacts/artifacts/{self.experiment}/{run}/artifacts/{quote(path)}")
-        )
+        return c.download(f"/api/2.0/mlflow-artifacts/artifacts/{self.experiment}/{run}/artifacts/{quote(path)}")

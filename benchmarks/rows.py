@@ -220,19 +220,23 @@ def artifacts(peer: Peer, options: Options) -> dict[str, float]:
     """Many small files and a large one."""
     connection = peer.connect()
     run = peer.create_run(connection)
-    draw, large = random.Random(7), bytes(100_000_000)
+    draw = random.Random(7)
+    large = [bytes([number]) * 100_000_000 for number in range(options.repeats)]
     small = [draw.randbytes(10_000) for _ in range(1000)]  # each its own: a content that is there already costs less
     began = time.perf_counter()
     for number, data in enumerate(small):
         peer.put_artifact(connection, run, f"small/{number:04d}.bin", data)
     found = {"small_up": time.perf_counter() - began}
-    numbers = iter(range(100))
-    found["big_up"] = median_time(
-        lambda: peer.put_artifact(connection, run, f"large-{next(numbers)}.bin", large), options.repeats
-    )
+    numbers = iter(range(options.repeats))
+
+    def up() -> None:
+        number = next(numbers)
+        peer.put_artifact(connection, run, f"large-{number}.bin", large[number])
+
+    found["big_up"] = median_time(up, options.repeats)
 
     def down() -> None:
-        if (size := peer.get_artifact(connection, run, "large-0.bin")) != len(large):
+        if (size := peer.get_artifact(connection, run, "large-0.bin")) != len(large[0]):
             raise RuntimeError(f"the artifact came back with {size} bytes")
 
     found["big_down"] = median_time(down, options.repeats)

@@ -6,11 +6,13 @@ import multiprocessing
 import socket
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+
+LARGE = 1 << 20
 
 
 class Connection:
@@ -37,12 +39,28 @@ class Connection:
         )
         if self.last and time.monotonic() - self.last > 3:
             self.connect()  # servers end a connection that has been idle for seconds
-        self.socket.sendall(head.encode() + body)
-        status, answer = self._read()
+        if len(body) > LARGE:  # to put it behind its head would be a copy of it all
+            self.socket.sendall(head.encode())
+            self.socket.sendall(body)
+        else:
+            self.socket.sendall(head.encode() + body)
+        status, pieces = self._read()
+        answer = b"".join(pieces)
         self.last = time.monotonic()
         if status >= 300:
             raise RuntimeError(f"{method} {path.split('?')[0]}: {status} {answer[:300].decode(errors='replace')}")
         return answer
+
+    def download(self, path: str) -> int:
+        """How many bytes the answer to a GET has. They are let go as they come: to keep a large body costs a client more
+        than to read it."""
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{self.headers}\r\n".encode())
+        status, pieces = self._read()
+        size = sum(map(len, pieces))
+        self.last = time.monotonic()
+        if status >= 300:
+            raise RuntimeError(f"GET {path.split('?')[0]}: {status}")
+        return size
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
         """The same with JSON both ways."""
@@ -54,43 +72,44 @@ class Connection:
             raise RuntimeError("the server closed the connection")
         self.buffer += data
 
-    def _read(self) -> tuple[int, bytes]:
+    def _read(self) -> tuple[int, Iterator[bytes]]:
+        """The status, and the body in pieces: take all of them before the next request."""
         while (end := self.buffer.find(b"\r\n\r\n")) < 0:
             self._fill()
         lines = self.buffer[:end].decode("latin-1").split("\r\n")
         self.buffer = self.buffer[end + 4 :]
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        return int(lines[0].split()[1]), self._body(headers)
+
+    def _body(self, headers: dict[str, str]) -> Iterator[bytes]:
         if headers.get("transfer-encoding") == "chunked":
-            body = self._read_chunks()
+            yield from self._chunks()
         else:
-            body = self._read_exactly(int(headers.get("content-length", 0)))
+            yield from self._exactly(int(headers.get("content-length", 0)))
         if headers.get("connection", "").lower() == "close":
             self.socket.close()
             self.connect()
-        return int(lines[0].split()[1]), body
 
-    def _read_exactly(self, length: int) -> bytes:
-        parts, have = [self.buffer[:length]], min(len(self.buffer), length)
-        self.buffer = self.buffer[length:]
-        while have < length:
-            data = self.socket.recv(min(1 << 20, length - have))
-            if not data:
-                raise RuntimeError("the server closed the connection")
-            parts.append(data)
-            have += len(data)
-        return b"".join(parts)
+    def _exactly(self, length: int) -> Iterator[bytes]:
+        while length:
+            if not self.buffer:
+                self.buffer = self.socket.recv(min(1 << 20, length))
+                if not self.buffer:
+                    raise RuntimeError("the server closed the connection")
+            data, self.buffer = self.buffer[:length], self.buffer[length:]
+            length -= len(data)
+            yield data
 
-    def _read_chunks(self) -> bytes:
-        parts = []
+    def _chunks(self) -> Iterator[bytes]:
         while True:
             while (end := self.buffer.find(b"\r\n")) < 0:
                 self._fill()
             size = int(self.buffer[:end].split(b";")[0], 16)
             self.buffer = self.buffer[end + 2 :]
-            parts.append(self._read_exactly(size))
-            self._read_exactly(2)
+            yield from self._exactly(size)
+            list(self._exactly(2))
             if not size:
-                return b"".join(parts)
+                return
 
 
 Step = Callable[[Connection, int], None]

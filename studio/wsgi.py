@@ -1,6 +1,7 @@
 """The web process: `granian --interface wsgi studio.wsgi:application`.
 
-It answers as soon as it can, and loads the rest of itself behind its first answer: addresses, pages, the API, Celery.
+It answers as soon as it can, and loads the rest of itself behind its first answer, or soon, when nobody asks this one of
+several processes: addresses, pages, the API, Celery.
 Token requests of the API pass a door of their own; all others are Django's.
 """
 
@@ -117,6 +118,9 @@ def _load_the_rest() -> None:
     gc.freeze()
 
 
+SOON = 3.0  # seconds: by then the process that was asked first is done with this
+
+
 def _after_the_first_answer(**_: Any) -> None:
     if request_finished.disconnect(dispatch_uid="load-the-rest"):  # of several at once, one
         thread = threading.Thread(target=_load_the_rest, name="load-the-rest", daemon=True)
@@ -125,3 +129,6 @@ def _after_the_first_answer(**_: Any) -> None:
 
 
 request_finished.connect(_after_the_first_answer, weak=False, dispatch_uid="load-the-rest")
+_soon = threading.Timer(SOON, _after_the_first_answer)
+_soon.daemon = True
+_soon.start()

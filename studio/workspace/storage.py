@@ -18,7 +18,9 @@ import itertools
 import os
 import secrets
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -31,6 +33,8 @@ from django.utils import timezone
 from studio.errors import Invalid, NotFound, TooLarge, Unavailable
 
 PIECE = 1 << 20
+AHEAD = 4
+"""So many pieces at most wait for their hash."""
 YOUNG = dt.timedelta(hours=1)
 # An upload that nobody has written to for so long is one of a server that was killed.
 CUT_OFF = dt.timedelta(days=1)
@@ -47,6 +51,16 @@ def _folder() -> str | None:
     """Where the default storage keeps its files, None when that is no folder. Text: a small file is stored in less time
     than pathlib takes to put its few paths together."""
     return str(default_storage.location) if isinstance(default_storage, FileSystemStorage) else None
+
+
+def make_folders() -> None:
+    """The folders of contents and their locks, so that no request has to make the one it needs. What was made meanwhile,
+    or is taken away later, does no harm."""
+    if folder := _folder():
+        for kind in ("locks", "incoming", *(f"content/{first:02x}" for first in range(256))):
+            Path(folder, kind).mkdir(parents=True, exist_ok=True)
+        for first in range(256):
+            os.close(_opened(f"{folder}/locks/{first:02x}", os.O_RDWR))
 
 
 def name_of(sha256: str) -> str:
@@ -95,11 +109,14 @@ class Incoming:
 
     def write(self, data: bytes) -> None:
         """Take the next bytes; TooLarge when the limit is passed, Unavailable when the disk is full."""
+        self._store(data)
+        self._hash.update(data)
+
+    def _store(self, data: bytes) -> None:
         assert self._file is not None
         self.size += len(data)
         if self._most is not None and self.size > self._most:
             raise too_large(self._most, self._what)
-        self._hash.update(data)
         try:
             view = memoryview(data)
             while view:
@@ -108,9 +125,24 @@ class Incoming:
             raise Unavailable(f"The server could not store the file: {error.strerror}.") from None
 
     def read_from(self, source: Readable) -> None:
-        """Take everything that `source` has."""
-        while piece := source.read(PIECE):
-            self.write(piece)
+        """Take everything that `source` has. Of a long body, a piece is hashed while the next is read and written: each of
+        the three takes about as long as the others, and none of them holds Python's lock."""
+        piece = source.read(PIECE)
+        if len(piece) < PIECE:
+            while piece:
+                self.write(piece)
+                piece = source.read(PIECE)
+            return
+        with ThreadPoolExecutor(1, "hashing") as beside:
+            hashing: deque[Future[None]] = deque()
+            while piece:
+                if len(hashing) >= AHEAD:
+                    hashing.popleft().result()
+                hashing.append(beside.submit(self._hash.update, piece))
+                self._store(piece)
+                piece = source.read(PIECE)
+            for one in hashing:
+                one.result()
 
     @property
     def path(self) -> Path:
@@ -135,6 +167,8 @@ class Incoming:
                     default_storage.save(name_of(sha256), File(content))
             return sha256
         target = f"{folder}/{name_of(sha256)}"
+        if _is_there(target, self.size):
+            return sha256  # and what came goes with `__exit__`
         try:
             os.replace(self._path, target)  # noqa: PTH105 - see _folder
         except FileNotFoundError:
@@ -142,6 +176,14 @@ class Incoming:
             Path(self._path).replace(target)
         self._path = ""
         return sha256
+
+
+def _is_there(path: str, size: int) -> bool:
+    """Whether this content is stored already. A file of another size is what a power cut left of it: that is replaced."""
+    try:
+        return os.stat(path).st_size == size  # noqa: PTH116 - see _folder
+    except FileNotFoundError:
+        return False
 
 
 def _opened(path: str, how: int) -> int:
@@ -191,14 +233,15 @@ def kept_small(data: bytes, sha256: str) -> Iterator[None]:
     # Beside its place: to rename a file from one folder to another, the kernel stops all others that do so.
     target = f"{folder}/{name_of(sha256)}"
     partial = f"{target}.{_OWN}-{os.getpid()}-{next(_serial)}"
-    try:
-        _write(partial, data)
-        with _locked(sha256[:2], fcntl.LOCK_SH, folder):
-            os.replace(partial, target)  # noqa: PTH105 - see _folder
-            yield
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    with _locked(sha256[:2], fcntl.LOCK_SH, folder):
+        if not _is_there(target, len(data)):
+            try:
+                _write(partial, data)
+                os.replace(partial, target)  # noqa: PTH105 - see _folder
+            except BaseException:
+                Path(partial).unlink(missing_ok=True)
+                raise
+        yield
 
 
 def _write(path: str, data: bytes) -> None:

@@ -89,6 +89,31 @@ def test_a_second_upload_replaces_the_first_and_its_content_goes(
     assert kept(new) and not kept(old)
 
 
+@pytest.mark.parametrize("size", [10, 3 * storage.PIECE + 1], ids=["small", "long"])
+def test_a_content_that_is_there_is_not_written_again_unless_it_was_cut_short(api: Api, size: int) -> None:
+    run, data = api.start()["id"], os.urandom(size)
+    sha256 = api.ok("PUT", f"/runs/{run}/artifacts/a", data)["sha256"]
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    file = Path(default_storage.path(storage.name_of(sha256)))
+    first = file.stat().st_ino
+    api.ok("PUT", f"/runs/{run}/artifacts/b", data)
+    assert file.stat().st_ino == first
+    os.truncate(file, size // 2)  # what a power cut may leave
+    api.ok("PUT", f"/runs/{run}/artifacts/c", data)
+    assert file.read_bytes() == data
+    assert body_of(api.send("GET", f"/runs/{run}/artifacts/b")) == data
+    assert not list(Path(default_storage.location).glob(f"content/*/{sha256}.*")), "nothing is left beside it"
+
+
+def test_a_long_body_that_passes_the_limit_is_refused_and_gone(api: Api, settings: Any) -> None:
+    settings.LIMITS = {"artifact_bytes": 2 * storage.PIECE}
+    run, incoming = api.start()["id"], Path(default_storage.location, "incoming")
+    before = set(incoming.glob("*"))
+    said = api.refused(413, "PUT", f"/runs/{run}/artifacts/long", bytes(2 * storage.PIECE + 1))
+    assert "larger than the limit of 2 MB" in said and not Artifact.objects.exists()
+    assert set(incoming.glob("*")) == before
+
+
 def test_what_changed_on_its_way_is_refused(api: Api) -> None:
     run = api.start()["id"]
     said = api.refused(400, "PUT", f"/runs/{run}/artifacts/a", b"x", HTTP_X_CONTENT_SHA256="0" * 64)

@@ -40,6 +40,7 @@ def test_the_engines_disk_fills_in_mid_build(live: Watched):
 
 def test_a_job_fills_its_disk(live: Watched):
     fills = "print('filling', flush=True)\nwith open('big', 'wb') as file:\n    while True:\n        file.write(bytes(1 << 20))\n"
+    live.completes(live.job("print('the image is there')"))
     before = live.engine.free()
     run_id = live.job(fills)
     live.fails(run_id, "UserError", "No space left on device", "The node's disk is full")

@@ -50,6 +50,18 @@ def test_the_first_answer_waits_for_nothing_that_it_does_not_need_and_the_rest_f
     assert not set(then) & HEAVY
 
 
+def test_a_process_that_nobody_asks_loads_the_rest_all_the_same():
+    code = """
+import json, sys
+import studio.wsgi
+studio.wsgi._soon.join()
+for thread in studio.wsgi._loading:
+    thread.join()
+print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+    assert {"celery", "numpy"} <= set(loaded(code)), "the first one whom the second process answers would wait for them"
+
+
 def test_the_server_loads_nothing_heavy_when_it_starts():
     """Each of these costs a second or 50 MB; what needs one imports it when it is first asked for."""
     modules = loaded(

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from studio.workspace import members, tokens
+from studio.workspace import members, storage, tokens
 from studio.workspace.models import Token, Workspace
 
 
@@ -54,7 +54,7 @@ def collect_static() -> bool:
 
 
 class Command(BaseCommand):
-    """Migrations, static files, the first administrator and the first workspace."""
+    """Migrations, static files, the store's folders, the first administrator and the first workspace."""
 
     help = "Migrates, collects static files, and makes an administrator and a workspace where there are none."
 
@@ -71,6 +71,7 @@ class Command(BaseCommand):
         """Do it, in the order in which each needs the one before."""
         result: dict[str, Any] = {"migrated": migrate(), "static_files": collect_static()}
         people = get_user_model().objects
+        storage.make_folders()
         password = None
         admin = people.filter(is_superuser=True, is_active=True).order_by("pk").first()
         if admin is None:
