@@ -83,7 +83,7 @@ def _program(variable: str, *names: str) -> str:
 
 def chromium_absent() -> str:
     """Empty when there is a Chromium; its path is then in CHROMIUM."""
-    return _program("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
+    return _program("CHROMIUM", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 def registry_absent() -> str:

@@ -7,6 +7,7 @@ as broker); on PostgreSQL with a Redis server that of a team.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -58,17 +59,21 @@ class Stack:
 
     def start(self) -> None:
         """Prepare the data, start the processes, return when the server answers."""
-        ready = self.manage(
-            *("prepare", "--json", "--admin", "olga", "--token", "tests", "--workspace", WORKSPACE),
-            *("--subscription-id", CONFIG["subscription_id"], "--resource-group", CONFIG["resource_group"]),
-        )
-        answer = json.loads(ready.splitlines()[-1])
+        answer = self.prepare() if self.environment["DATABASE_URL"] else _prepared_once(self.environment, self.home)
         self.token, self.password = answer["token"], answer["admin_password"]
         self.supervisor.add("web", web_command("127.0.0.1", self.port, threads=4))
         self.supervisor.add("worker", worker_command(threads=4, with_beat=True))
         if bridge := self.reached_at or gateway():
             self.supervisor.add("bridge", [sys.executable, "scripts/bridge.py", bridge, str(self.port)])
         self.supervisor.wait_until_answering(f"{self.url}/health")
+
+    def prepare(self) -> dict[str, Any]:
+        """What `manage.py prepare` says."""
+        ready = self.manage(
+            *("prepare", "--json", "--admin", "olga", "--token", "tests", "--workspace", WORKSPACE),
+            *("--subscription-id", CONFIG["subscription_id"], "--resource-group", CONFIG["resource_group"]),
+        )
+        return dict(json.loads(ready.splitlines()[-1]))
 
     def manage(self, *arguments: str) -> str:
         """Run a management command on this server's data; its output."""
@@ -164,6 +169,20 @@ class Stack:
     def log(self, name: str) -> str:
         """What a process has written, for the message of an assertion."""
         return self.child(name).tail(60)
+
+
+_prepared: dict[str, tuple[Path, dict[str, Any]]] = {}
+
+
+def _prepared_once(environment: dict[str, str], home: Path) -> dict[str, Any]:
+    """Prepare an SQLite home by copying one that is: migrating takes longer than starting the server."""
+    if not _prepared:
+        first = Path(tempfile.mkdtemp(prefix="atelier-stack-"))
+        atexit.register(shutil.rmtree, first, ignore_errors=True)
+        _prepared["home"] = first, Stack(first, {**environment, "ATELIER_HOME": str(first)}, 0).prepare()
+    first, answer = _prepared["home"]
+    shutil.copytree(first, home, dirs_exist_ok=True)
+    return answer
 
 
 def _database(name: str) -> tuple[str, Callable[[], None]]:

@@ -202,6 +202,7 @@ def test_a_run_without_that_file_says_so(api: Api) -> None:
     assert "no artifact" in api.refused(400, "GET", f"/runs/{run}/artifacts-zip?prefix=x")
 
 
+@pytest.mark.once
 @given(st.text(max_size=60))
 def test_no_accepted_path_leaves_its_folder(path: str) -> None:
     try:

@@ -113,7 +113,7 @@ FEATURES = ["a", "b", "c", "d"]
 )
 def test_tabular_explanations_add_up_to_the_prediction_and_come_back_equal(rows, model):
     x, y = rows
-    explanation = TabularExplainer(model.fit(x, y), x[:50], features=FEATURES, classes=["no", "yes"]).explain_global(
+    explanation = TabularExplainer(model.fit(x, y), x[:15], features=FEATURES, classes=["no", "yes"]).explain_global(
         x[:20]
     )
     local = np.array(explanation.local_importance_values)

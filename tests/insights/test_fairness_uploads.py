@@ -187,6 +187,7 @@ def test_large_errors_of_a_regression_are_no_reason_to_refuse(run):
     assert orjson.loads(store.content(store.save(run, dictionary, "Big", validate_model_ids=False))) == dictionary
 
 
+@pytest.mark.once
 def test_the_widest_dictionary_that_is_taken_is_checked_in_bounded_time(run):
     """500 models by 500 features of few rows: a quarter of a million cells."""
     import time

@@ -56,6 +56,7 @@ def collect_static() -> bool:
 class Command(BaseCommand):
     """Migrations, static files, the store's folders, the first administrator and the first workspace."""
 
+    requires_system_checks = []  # they load every page, and are CI's: this stands before each start
     help = "Migrates, collects static files, and makes an administrator and a workspace where there are none."
 
     def add_arguments(self, parser: CommandParser) -> None:
