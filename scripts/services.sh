@@ -59,7 +59,7 @@ postgres_bin() {
 }
 
 # The headless shell is Chromium without the windows around its pages, which took a third of the tests' time in it.
-chromium() { program chromium-headless-shell chromium chromium-browser google-chrome; }
+browser() { program chromium-headless-shell chromium chromium-browser google-chrome; }
 
 install_missing() {
   local want=()
@@ -77,7 +77,7 @@ install_missing() {
   program mpicxx >/dev/null || want+=(libopenmpi-dev)
   program cmake >/dev/null || want+=(cmake)
   program g++ >/dev/null || want+=(g++ make)
-  chromium >/dev/null || want+=(chromium-headless-shell fonts-dejavu-core)
+  browser >/dev/null || want+=(chromium-headless-shell fonts-dejavu-core)
   [ ${#want[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "missing: ${want[*]}. They are installed by apt on Debian and Ubuntu only; install them yourself and start this again."
   say "installing ${want[*]} (apt; a few minutes the first time)"
@@ -225,7 +225,7 @@ host_bundle() { # the bundle that builds must carry: the one asked for, else the
 
 write_programs() {
   local registry mpirun
-  echo "CHROMIUM=$(chromium)" >>"$here/env.new"
+  echo "CHROMIUM=$(browser)" >>"$here/env.new"
   registry=$(program docker-registry) && echo "DOCKER_REGISTRY=$registry" >>"$here/env.new"
   mpirun=$(program mpirun) && echo "MPIRUN=$mpirun" >>"$here/env.new"
   return 0

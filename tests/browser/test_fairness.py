@@ -49,8 +49,9 @@ def tab_to(page, name, most=60):
     raise AssertionError(f"no Tab leads to {name!r}")
 
 
-def test_a_reader_compares_and_asks_for_mitigation_with_the_keyboard_alone(open_page, hard, run):
+def test_a_reader_compares_and_asks_for_mitigation_with_the_keyboard_alone(open_page, hard, run, drawn):
     page = open_page(hard)
+    drawn(page)  # keys that are pressed while the chart library loads reach the page late, and letters one by one
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     tab_to(page, "Performance metric")
