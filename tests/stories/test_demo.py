@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.bridge import engine_get
 from tests.stack import ROOT, WORKSPACE, Stack, answer_of, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
@@ -74,26 +76,89 @@ def test_the_demo_completes_as_a_process(stack: Stack, tmp_path: Path):
     assert_everything_is_there(stack, submit_demo(stack, tmp_path))
 
 
-@pytest.mark.docker
-def test_the_demo_completes_in_a_container_which_is_gone_afterwards(stack: Stack, tmp_path: Path):
+@pytest.fixture(scope="module")
+def in_a_container(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The demo on a cluster of containers: the run's id once it has Completed."""
+    folder = tmp_path_factory.mktemp("boxes")
     make = (
         "from azureml.core import Workspace\nfrom azureml.core.compute import AmlCompute, ComputeTarget\n"
         "settings = AmlCompute.provisioning_configuration(vm_size='STANDARD_D2_V2', max_nodes=1)\n"
         "ComputeTarget.create(Workspace.from_config(), 'boxes', settings).wait_for_completion()\nprint('story: ok')\n"
     )
-    script = tmp_path / "make.py"
+    script = folder / "make.py"
     script.write_text(make)
-    made = stack.run_script(script, folder=tmp_path)
+    made = stack.run_script(script, folder=folder)
     assert made.returncode == 0, answer_of(made)
-    run = submit_demo(stack, tmp_path, "--compute", "boxes")
-    assert_everything_is_there(stack, run)
+    return submit_demo(stack, folder, "--compute", "boxes")
+
+
+@pytest.mark.docker
+def test_the_demo_completes_in_a_container_which_is_gone_afterwards(stack: Stack, in_a_container: str):
+    assert_everything_is_there(stack, in_a_container)
 
     def left() -> str:
-        label = urllib.request.quote(json.dumps({"label": [f"atelier.run={run}"]}))
+        label = urllib.request.quote(json.dumps({"label": [f"atelier.run={in_a_container}"]}))
         containers = json.loads(engine_get(f"/containers/json?all=1&filters={label}")[1])
         volumes = json.loads(engine_get(f"/volumes?filters={label}")[1])["Volumes"] or []
         networks = json.loads(engine_get(f"/networks?filters={label}")[1])
         return "" if containers or volumes or networks else "nothing"
 
-    wait_for(left, 30, f"the container, volume and network of {run} are gone")
-    assert os.environ["ATELIER_BASE_IMAGE"]
+    wait_for(left, 30, f"the container, volume and network of {in_a_container} are gone")
+
+
+@pytest.mark.docker
+@pytest.mark.chromium
+def test_every_tab_shows_what_the_demo_left(stack: Stack, in_a_container: str, chromium: Browser):
+    page = chromium.new_page(base_url=stack.url)
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto("/sign-in")
+    page.get_by_label("Name", exact=True).fill("olga")
+    page.get_by_label("Password").fill(stack.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Diabetes progression").first.click()
+    page.get_by_role("heading", name="Diabetes progression").wait_for()
+    shown = lambda text: page.get_by_text(text).first.wait_for()  # noqa: E731
+
+    def tab(name: str) -> None:
+        page.get_by_role("navigation", name="Run").get_by_role("link", name=name).click()
+        page.wait_for_function("name => document.querySelector('#tab')?.ariaLabel === name", arg=name)
+
+    def drawn() -> int:
+        charts = page.locator(".chart[data-figure-url]")
+        for place in range(charts.count()):
+            charts.nth(place).scroll_into_view_if_needed()
+            page.wait_for_function(
+                "n => document.querySelectorAll('.chart[data-figure-url]')[n].dataset.drawn", arg=place
+            )
+        return charts.count()
+
+    for text in ("Completed", "boxes", "train.py", "diabetes-progression"):
+        shown(text)
+    tab("Metrics")
+    assert drawn() >= 6
+    tab("Images")
+    for name in ("Label distribution", "ROC"):
+        assert (
+            page.get_by_role("img", name=name).first.evaluate("image => image.decode().then(() => image.naturalWidth)")
+            > 200
+        )
+    tab("Child Runs")
+    for rate in ("1", "0.1", "0.01", "0.001"):
+        page.get_by_role("link", name=f"regularisation {rate}", exact=True).first.wait_for()
+    tab("Outputs + Logs")
+    shown("patients to train on")
+    page.get_by_role("link", name="predictions.csv").click()
+    page.get_by_role("columnheader", name="score").wait_for()
+    tab("Snapshot")
+    page.get_by_role("link", name="train.py").click()
+    shown("SGDClassifier")
+    tab("Explanations")
+    assert drawn() >= 1
+    shown("bmi")
+    tab("Fairness")
+    assert drawn() >= 1
+    page.get_by_role("region", name="Measures by group").wait_for()
+    page.close()
+    assert not problems, problems
