@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks import clients, jobs, rows
 from benchmarks.peers import AtelierPeer, MlflowPeer, Peer
 from benchmarks.rows import Options
-from benchmarks.servers import BENCH, Atelier, Mlflow, Postgres
+from benchmarks.servers import BENCH, Atelier, Mlflow, Postgres, forget_earlier
 from benchmarks.table import render
 from scripts.supervisor import StartError
 
@@ -121,6 +121,7 @@ def main() -> int:
     finally:
         if postgres:
             postgres.stop()
+        forget_earlier()
     command = shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]])
     text = render(results, options, notes, f"{command}, {date.today()}, {platform.processor() or platform.machine()}")
     args.output.write_text(text)

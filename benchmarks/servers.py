@@ -15,6 +15,16 @@ from pathlib import Path
 from scripts.supervisor import BIN, ROOT, StartError, Supervisor, free_port, web_command, worker_command
 
 BENCH = ROOT / "var" / "bench"
+# The servers' data, a folder for each run of the benchmark. Nothing is deleted before the last measurement: for five minutes
+# after a deletion, ext4 takes up to ten times as long to make a file beside what is gone.
+HOMES = BENCH / "homes" / f"{time.time():.0f}"
+
+
+def forget_earlier() -> None:
+    """Delete the data of earlier runs; this one's stays, with the servers' logs."""
+    for home in HOMES.parent.glob("*"):
+        if home != HOMES:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def pss_of_tree(roots: list[int]) -> tuple[float, int]:
@@ -107,7 +117,7 @@ class Atelier:
     def __init__(self, database: str, label: str) -> None:
         self.database = database
         self.label = label
-        self.home = BENCH / f"atelier-{label.lower()}"
+        self.home = HOMES / f"atelier-{label.lower()}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = ""
@@ -118,7 +128,6 @@ class Atelier:
 
     def start(self) -> None:
         """Prepare the data and start; `started_in` is the seconds from starting the web server to its first answer."""
-        shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
         self.environment = {
             **os.environ,
@@ -166,7 +175,7 @@ class Mlflow:
 
     def __init__(self, database: str, label: str) -> None:
         self.label = label
-        self.home = BENCH / f"mlflow-{label.lower()}"
+        self.home = HOMES / f"mlflow-{label.lower()}"
         self.database = database or f"sqlite:///{self.home / 'mlflow.db'}"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -192,7 +201,6 @@ class Mlflow:
 
     def start(self) -> None:
         """Start it; `started_in` as above, its schema made beforehand."""
-        shutil.rmtree(self.home, ignore_errors=True)
         self.home.mkdir(parents=True)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
