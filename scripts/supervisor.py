@@ -101,19 +101,8 @@ def web_command(host: str, port: int, threads: int = 8, processes: int = 1) -> l
 def worker_command(threads: int = 8, *, with_beat: bool = False) -> list[str]:
     """A Celery worker with threads; `with_beat` runs the beat in it too (the shape of one machine)."""
     # Django's checks load every page, which a worker never shows: half a second and 25 MB. `manage.py check` makes them.
-    command = [
-        str(BIN / "celery"),
-        "-A",
-        "studio.celery",
-        "--skip-checks",
-        "worker",
-        "-P",
-        "threads",
-        "-c",
-        str(threads),
-    ]
-    command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-    return [*command, "--with-beat"] if with_beat else command
+    command = f"-A studio.celery --skip-checks worker -P threads -c {threads} --loglevel INFO --without-gossip --without-mingle"
+    return [str(BIN / "celery"), *command.split(), *["--with-beat"] * with_beat]
 
 
 def refuse_taken_port(host: str, port: int) -> None:

@@ -293,13 +293,6 @@ def _drop_remote(sha256: str, still_named: Callable[[str], bool]) -> bool:
     return True
 
 
-def keep_bytes(data: bytes) -> str:
-    """Store a small content that is in memory. Its hash is not held: name it in a row within the same transaction."""
-    with Incoming() as incoming:
-        incoming.write(data)
-        return incoming.keep()
-
-
 def open_content(sha256: str) -> IO[bytes]:
     """The content, open for reading; NotFound when the store has lost it."""
     folder = _folder()

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Error as PlaywrightError
 
 from studio.workspace.models import Workspace
+from tests.listening import listen
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1380, "height": 900}
-# Tests of the Docker Engine beside these make and remove networks of the machine, and Chromium then cuts off what it loads.
-ELSEWHERE = "net::ERR_NETWORK_CHANGED"
 
 
 @pytest.fixture(scope="session")
@@ -54,25 +52,6 @@ def shop(transactional_db: None) -> Workspace:
 Open = Callable[..., "Page"]
 
 
-def patient(goto: Callable[..., Any], cut: list[str]) -> Callable[..., Any]:
-    """`goto`, again where the machine's networks changed meanwhile: `cut` then has what the page said of it."""
-
-    def again(*given: Any, **named: Any) -> Any:
-        for last in (False, False, True):
-            cut.clear()
-            try:
-                answer = goto(*given, **named)
-            except PlaywrightError as error:
-                if last or ELSEWHERE not in str(error):
-                    raise
-            else:
-                if last or not cut:
-                    return answer
-        raise AssertionError("not reached")
-
-    return again
-
-
 @pytest.fixture
 def open_page(chromium: Browser, live_server: Any, shop: Workspace, client: Any) -> Iterator[Open]:
     """open_page("/w/lab/", phone=True, dark=True, script=False): a page as olga sees it. Errors of its script fail the test."""
@@ -94,18 +73,7 @@ def open_page(chromium: Browser, live_server: Any, shop: Workspace, client: Any)
         context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
         page = context.new_page()
         page.set_default_timeout(20_000)
-        cut: list[str] = []
-
-        def heard(message: ConsoleMessage) -> None:
-            if ELSEWHERE in message.text:
-                cut.append(message.text)
-            elif quiet and message.type == "error":
-                problems.append(message.text)
-
-        page.on("console", heard)
-        if quiet:
-            page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto = patient(page.goto, cut)  # type: ignore[method-assign]
+        listen(page, problems if quiet else [])
         page.goto(path)
         return page
 

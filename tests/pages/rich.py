@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import io
 import math
 import uuid
@@ -47,9 +48,16 @@ def log_columns(run: Run, name: str, columns: dict[str, list[Any]], kind: str = 
     metrics.append(raw.run_key(run.id), str(uuid.uuid4()), [series])
 
 
+def keep(content: bytes) -> str:
+    """Store a content; its hash."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    with storage.kept_small(content, sha256):
+        return sha256
+
+
 def artifact(run: Run, path: str, content: bytes, content_type: str = "application/octet-stream") -> Artifact:
     """A file of the run."""
-    sha256 = storage.keep_bytes(content)
+    sha256 = keep(content)
     return Artifact.objects.create(run=run, path=path, size=len(content), sha256=sha256, content_type=content_type)
 
 
@@ -97,7 +105,7 @@ def snapshot(workspace: Workspace, files: dict[str, bytes]) -> Snapshot:
     made, fresh = Snapshot.objects.get_or_create(
         workspace=workspace,
         content_id=content_id,
-        defaults={"zip_sha256": storage.keep_bytes(data), "zip_size": len(data), "size": sum(map(len, files.values()))},
+        defaults={"zip_sha256": keep(data), "zip_size": len(data), "size": sum(map(len, files.values()))},
     )
     if fresh:
         SnapshotFile.objects.bulk_create(

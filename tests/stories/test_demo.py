@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from scripts.bridge import engine_get
+from tests.listening import listen
 from tests.stack import ROOT, WORKSPACE, Stack, answer_of, wait_for
 
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
@@ -122,10 +123,7 @@ def test_every_tab_shows_what_the_demo_left(stack: Stack, in_a_container: str):
 def look_at_every_tab(page: Page, password: str) -> None:
     """Sign in and go from tab to tab, as olga would; AssertionError or a timeout where something is missing."""
     problems: list[str] = []
-    # Tests of other engines beside this one change the machine's networks, and Chromium cuts off what it loads meanwhile.
-    elsewhere = "net::ERR_NETWORK_CHANGED"
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" and elsewhere not in m.text else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
+    listen(page, problems)
     page.goto("/sign-in")
     page.get_by_label("Name", exact=True).fill("olga")
     page.get_by_label("Password").fill(password)
